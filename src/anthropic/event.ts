@@ -1,0 +1,83 @@
+/**
+ * An event of a streamed answer on its way from Bedrock to the client.
+ *
+ * Most events are wanted by nobody on the way: their bytes are copied. So an event holds whichever form it
+ * came in, JSON bytes, JSON text or an object, and makes another form only when asked.
+ * @module
+ */
+import type { AnthropicEvent } from "./types.ts";
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+
+/** One event: its SSE name, and its data as bytes, text or object. */
+export class WireEvent {
+  /** The event's `type`, which is its SSE `event:` name too. */
+  readonly type: string;
+  #bytes: Uint8Array | undefined;
+  #text: string | undefined;
+  #value: AnthropicEvent | undefined;
+
+  private constructor(
+    type: string,
+    bytes: Uint8Array | undefined,
+    text: string | undefined,
+    value: AnthropicEvent | undefined,
+  ) {
+    this.type = type;
+    this.#bytes = bytes;
+    this.#text = text;
+    this.#value = value;
+  }
+
+  /** An event whose data is JSON in UTF-8, kept as it is. The bytes must not be changed afterwards. */
+  static fromBytes(type: string, bytes: Uint8Array): WireEvent {
+    return new WireEvent(type, bytes, undefined, undefined);
+  }
+
+  /** An event whose data is JSON text, kept as it is. */
+  static fromText(type: string, text: string): WireEvent {
+    return new WireEvent(type, undefined, text, undefined);
+  }
+
+  /** An event from an object, written as JSON when it leaves. The object must not be changed afterwards. */
+  static from(value: AnthropicEvent): WireEvent {
+    return new WireEvent(value.type, undefined, undefined, value);
+  }
+
+  /**
+   * The event as an object. Parsed at the first call, and the same object at every other.
+   *
+   * @throws {SyntaxError} If the data is no JSON
+   */
+  get value(): AnthropicEvent {
+    this.#value ??= JSON.parse(this.text) as AnthropicEvent;
+    return this.#value;
+  }
+
+  /** The data as JSON text. */
+  get text(): string {
+    if (this.#text !== undefined) return this.#text;
+    this.#text = this.#bytes === undefined
+      ? JSON.stringify(this.#value)
+      : decoder.decode(this.#bytes);
+    return this.#text;
+  }
+
+  /** The data as JSON in UTF-8. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= encoder.encode(this.text);
+    return this.#bytes;
+  }
+
+  /** The data as bytes where the event came so, else undefined: text is cheaper to join and encode once. */
+  get rawBytes(): Uint8Array | undefined {
+    return this.#bytes;
+  }
+}
+
+/**
+ * Events that arrived together, in order. A stream of answers is an `AsyncIterable` of batches: what one
+ * chunk from Bedrock held leaves in one chunk to the client, never later.
+ */
+export type EventBatch = readonly WireEvent[];

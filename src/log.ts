@@ -1,0 +1,140 @@
+/**
+ * The log: structured lines on stderr, with secrets replaced before a line is written.
+ * @module
+ */
+import {
+  configureSync,
+  getJsonLinesFormatter,
+  getLogger,
+  getTextFormatter,
+  type Logger,
+  type LogRecord,
+} from "@logtape/logtape";
+import { redactByPattern, type RedactionPattern } from "@logtape/redaction";
+
+/** Named facts of a log line, e.g. `{ plugin: "auth", request: "req_…" }`. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** How grave a line is. */
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+/** Where lines are written to. Never give it keys, secrets or message contents. */
+export interface Log {
+  /** For whoever looks for a fault: off by default. */
+  debug(message: string, fields?: LogFields): void;
+  /** What happened. */
+  info(message: string, fields?: LogFields): void;
+  /** What somebody should look at. */
+  warning(message: string, fields?: LogFields): void;
+  /** What failed. */
+  error(message: string, fields?: LogFields): void;
+  /** The same log, with these fields on every line. */
+  with(fields: LogFields): Log;
+}
+
+/** How the log is written. */
+export interface LogOptions {
+  /** Lines below it are not written. */
+  level: LogLevel;
+  /** `text` for people, `json` for collectors: one object a line. */
+  format: "text" | "json";
+  /** Takes one line, with its line end. @default writes to stderr */
+  write?: (line: string) => void;
+}
+
+const REDACTED = "[redacted]";
+
+/** Texts that are secrets by their look, wherever they turn up. */
+const SECRET_PATTERNS: RedactionPattern[] = [
+  { pattern: /sk-(?:oc|ant)-[A-Za-z0-9_-]{4,}/g, replacement: `sk-${REDACTED}` },
+  { pattern: /\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=_-]{8,}/g, replacement: REDACTED },
+  {
+    pattern: /(Bearer|Signature=|X-Amz-Security-Token=)\s*[^\s,"&]+/gi,
+    replacement: `$1${REDACTED}`,
+  },
+];
+
+const encoder = new TextEncoder();
+
+function writeToStderr(line: string): void {
+  const bytes = encoder.encode(line);
+  let written = 0;
+  while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+}
+
+class LogtapeLog implements Log {
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#logger.debug(message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#logger.info(message, fields);
+  }
+
+  warning(message: string, fields?: LogFields): void {
+    this.#logger.warn(message, fields);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#logger.error(message, fields);
+  }
+
+  with(fields: LogFields): Log {
+    return new LogtapeLog(this.#logger.with(fields));
+  }
+}
+
+/** An error as fields a log can print: name, message, stack, and its causes. */
+export function errorFields(error: unknown, depth: number = 0): LogFields {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const fields = { name: error.name, message: error.message, stack: error.stack };
+  if (error.cause === undefined || depth > 4) return fields;
+  return { ...fields, cause: errorFields(error.cause, depth + 1) };
+}
+
+function textLine(record: LogRecord): string {
+  const fields = Object.entries(record.properties).map(([name, value]) =>
+    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+  );
+  return fields.join(" ");
+}
+
+/**
+ * Opens the program's log. The last one opened is the one in force: the process has a single log.
+ *
+ * @example
+ * ```ts
+ * import { openLog } from "./log.ts";
+ * const lines: string[] = [];
+ * const log = openLog({ level: "info", format: "json", write: (line) => lines.push(line) });
+ * log.info("Refused a key", { key: "sk-oc-abcdefgh" });
+ * if (lines.join("").includes("abcdefgh")) throw new Error("the key is in the log");
+ * ```
+ */
+export function openLog(options: LogOptions): Log {
+  const write = options.write ?? writeToStderr;
+  const plain = options.format === "json"
+    ? getJsonLinesFormatter({ message: "template" })
+    : getTextFormatter({
+      timestamp: "time",
+      level: "abbr",
+      format: ({ timestamp, level, message, record }) =>
+        `${timestamp} ${level} ${message} ${textLine(record)}`.trimEnd(),
+    });
+  const format = redactByPattern(plain, SECRET_PATTERNS);
+  configureSync({
+    reset: true,
+    sinks: { lines: (record: LogRecord) => write(format(record)) },
+    loggers: [
+      { category: "outcrop", sinks: ["lines"], lowestLevel: options.level },
+      { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
+    ],
+  });
+  return new LogtapeLog(getLogger("outcrop"));
+}

@@ -1,0 +1,140 @@
+/**
+ * Step 13: exactly once, whatever happened.
+ * @module
+ */
+import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
+import { errorFields } from "../log.ts";
+import { ViewContext } from "./context.ts";
+import type { Exchange } from "./exchange.ts";
+import { HookRun, type LoadedPlugin, runHook } from "./guard.ts";
+import type { CompleteContext, Outcome, Principal, Served } from "./plugin.ts";
+
+/** How a request ended. */
+export interface Ending {
+  /** In one word. */
+  outcome: Outcome;
+  /** HTTP status sent; 499 when the client left before one. */
+  status: number;
+  /** What the client was told, if it was an error. */
+  error?: { type: string; message: string } | undefined;
+  /** The answer as each collecting plugin passed it on. */
+  messages?: ReadonlyMap<string, Message> | undefined;
+}
+
+class OnCompleteContext extends ViewContext implements CompleteContext {
+  readonly #ending: Ending;
+  readonly timings: CompleteContext["timings"];
+
+  constructor(run: HookRun, ending: Ending, totalMs: number) {
+    super(run);
+    this.#ending = ending;
+    this.timings = { firstByteMs: run.exchange.firstByteMs, totalMs };
+  }
+
+  get principal(): Principal | undefined {
+    return this.run.exchange.principal;
+  }
+
+  get body(): MessagesRequest | undefined {
+    return this.run.exchange.frozenBody;
+  }
+
+  get model(): string | undefined {
+    return this.run.exchange.original?.model;
+  }
+
+  get outcome(): Outcome {
+    return this.#ending.outcome;
+  }
+
+  get status(): number {
+    return this.#ending.status;
+  }
+
+  get error(): CompleteContext["error"] {
+    return this.#ending.error;
+  }
+
+  get usage(): Usage | null {
+    return this.run.exchange.usage;
+  }
+
+  get stopReason(): string | null {
+    return this.run.exchange.stopReason;
+  }
+
+  get served(): Served | undefined {
+    return this.run.exchange.served;
+  }
+
+  get message(): Message | undefined {
+    return this.#ending.messages?.get(this.run.plugin.name);
+  }
+
+  get signal(): AbortSignal {
+    return this.run.deadlineSignal;
+  }
+}
+
+async function runOnComplete(
+  plugin: LoadedPlugin,
+  exchange: Exchange,
+  ending: Ending,
+  totalMs: number,
+): Promise<void> {
+  const run = new HookRun(exchange, plugin, "onComplete");
+  try {
+    await runHook(
+      run,
+      () => plugin.hooks.onComplete?.(new OnCompleteContext(run, ending, totalMs)),
+    );
+  } catch (error) {
+    // The policy has logged it already; the answer is decided, so nothing is left to fail.
+    plugin.log.debug("Nothing left to fail", { request: exchange.id, cause: errorFields(error) });
+  }
+}
+
+/** Runs `onComplete` of every plugin, once per exchange. */
+export class Completion {
+  readonly #plugins: readonly LoadedPlugin[];
+  readonly #exchange: Exchange;
+  #done: Promise<void> | undefined;
+  #held: Promise<unknown> | undefined;
+
+  /** For one exchange; nothing runs yet. */
+  constructor(plugins: readonly LoadedPlugin[], exchange: Exchange) {
+    this.#plugins = plugins.filter((plugin) => plugin.hooks.onComplete !== undefined);
+    this.#exchange = exchange;
+  }
+
+  /** Whether the request has ended. */
+  get ended(): boolean {
+    return this.#done !== undefined;
+  }
+
+  /**
+   * Ends the request. The first call counts; every other returns what the first returned.
+   *
+   * @returns Undefined when nothing need be waited for, else a promise that resolves when the plugins that
+   * hold the reply have finished: the last bytes go out after it.
+   */
+  end(ending: Ending): Promise<unknown> | undefined {
+    if (this.#done !== undefined) return this.#held;
+    const totalMs = this.#exchange.elapsed();
+    const all: Promise<void>[] = [];
+    const holding: Promise<void>[] = [];
+    for (const plugin of this.#plugins) {
+      const hook = runOnComplete(plugin, this.#exchange, ending, totalMs);
+      all.push(hook);
+      if (plugin.holdsReply) holding.push(hook);
+    }
+    this.#done = Promise.all(all).then(() => undefined);
+    this.#held = holding.length === 0 ? undefined : Promise.all(holding);
+    return this.#held;
+  }
+
+  /** Resolves when every `onComplete` has finished; at once when the request has not ended. */
+  get finished(): Promise<void> {
+    return this.#done ?? Promise.resolve();
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * One request and its answer, from arrival to `onComplete`: the only state that the steps share.
+ * @module
+ */
+import type { ApiError } from "../anthropic/error.ts";
+import type { WireEvent } from "../anthropic/event.ts";
+import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Endpoint, ExchangeView, Principal, Served, ServiceTier, State } from "./plugin.ts";
+
+/** What an exchange is opened with. */
+export interface ExchangeOptions {
+  /** The endpoint. */
+  endpoint: Endpoint;
+  /** The request's headers. */
+  headers: Headers;
+  /** Time. */
+  clock: Clock;
+  /** The server's log; lines of the exchange carry its id. */
+  log: Log;
+}
+
+/** A refusal by a plugin: which, and what the client is told. */
+export interface Rejection {
+  /** The plugin's name. */
+  readonly plugin: string;
+  /** What the client is told. */
+  readonly error: ApiError;
+}
+
+/** Reason of {@link Exchange.signal} when the client has gone. */
+export class ClientGone extends Error {
+  /** Always `ClientGone`. */
+  override readonly name = "ClientGone";
+}
+
+/** A new id in the manner of Anthropic's, e.g. `req_3f0a…` (32 hexadecimal digits). */
+export function newRequestId(): string {
+  return `req_${crypto.randomUUID().replaceAll("-", "")}`;
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const member of Object.values(value)) freezeDeep(member);
+  return value;
+}
+
+/** One request and its answer. */
+export class Exchange implements ExchangeView {
+  /** The id in the `request-id` header, in error bodies and in the log. */
+  readonly id: string = newRequestId();
+  /** The endpoint. */
+  readonly endpoint: Endpoint;
+  /** The request's headers. */
+  readonly headers: Headers;
+  /** Unix milliseconds of arrival. */
+  readonly startedAt: number;
+  /** What plugins leave for one another. */
+  readonly state: State = {};
+  /** Headers of the answer. */
+  readonly responseHeaders: Headers = new Headers();
+  /** Time. */
+  readonly clock: Clock;
+  /** Who sends it. */
+  principal: Principal | undefined;
+  /** The body as received. */
+  rawBody: Uint8Array | undefined;
+  /** What {@link rawBody} parses to. */
+  original: MessagesRequest | undefined;
+  /** The model to resolve, once the body is read. */
+  model: string | undefined;
+  /** A service tier chosen by a plugin. */
+  tier: ServiceTier | undefined;
+  /** The first refusal by a plugin. */
+  rejection: Rejection | undefined;
+  /** What Bedrock reported so far. */
+  usage: Usage | null = null;
+  /** Why the answer ended. */
+  stopReason: string | null = null;
+  /** What served the request. */
+  served: Served | undefined;
+  /** Milliseconds from arrival to the first byte of the answer. */
+  firstByteMs: number | null = null;
+  readonly #log: Log;
+  readonly #openedAt: number;
+  readonly #abort = new AbortController();
+  #body: MessagesRequest | undefined;
+
+  /** Opens an exchange: gives it its id and starts its clock. */
+  constructor(options: ExchangeOptions) {
+    this.endpoint = options.endpoint;
+    this.headers = options.headers;
+    this.clock = options.clock;
+    this.startedAt = options.clock.now();
+    this.#openedAt = options.clock.monotonic();
+    this.#log = options.log;
+  }
+
+  /** The log, with this exchange's id on each line. */
+  get log(): Log {
+    return this.#log.with({ request: this.id });
+  }
+
+  /** Aborts when the client has gone; its reason is then a {@link ClientGone}. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Tells everything that works for this exchange that the client has gone. */
+  clientGone(): void {
+    if (!this.#abort.signal.aborted) {
+      this.#abort.abort(new ClientGone("the client closed the connection"));
+    }
+  }
+
+  /** The body as it is to be sent on; undefined until it is read. */
+  get body(): MessagesRequest | undefined {
+    return this.#body;
+  }
+
+  set body(body: MessagesRequest) {
+    this.#body = body;
+  }
+
+  /** The body for a plugin's eyes: frozen through and through, at the first look. */
+  get frozenBody(): MessagesRequest | undefined {
+    return freezeDeep(this.#body);
+  }
+
+  /** Milliseconds since arrival. */
+  elapsed(): number {
+    return this.clock.monotonic() - this.#openedAt;
+  }
+
+  /** Notes the moment of the answer's first byte, once. */
+  firstByte(): void {
+    this.firstByteMs ??= this.elapsed();
+  }
+
+  /**
+   * Takes usage and stop reason from an event as Bedrock sent it, before any plugin can touch it. Counts in
+   * `message_delta` are cumulative and replace those of `message_start` (Anthropic, Streaming messages).
+   */
+  observe(event: WireEvent): void {
+    if (event.type === "message_start" && event.value.type === "message_start") {
+      this.usage = event.value.message.usage ?? null;
+    } else if (event.type === "message_delta" && event.value.type === "message_delta") {
+      const { delta, usage } = event.value;
+      this.usage = { input_tokens: 0, output_tokens: 0, ...this.usage, ...usage };
+      this.stopReason = delta?.stop_reason ?? this.stopReason;
+    }
+  }
+
+  /** Takes usage and stop reason from a whole answer as Bedrock sent it. */
+  observeMessage(message: Message): void {
+    this.usage = message.usage;
+    this.stopReason = message.stop_reason;
+  }
+}
