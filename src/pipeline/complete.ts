@@ -98,18 +98,23 @@ async function runOnComplete(
 export class Completion {
   readonly #plugins: readonly LoadedPlugin[];
   readonly #exchange: Exchange;
-  #done: Promise<void> | undefined;
+  readonly #track: (done: Promise<void>) => void;
+  #ended = false;
   #held: Promise<unknown> | undefined;
 
-  /** For one exchange; nothing runs yet. */
-  constructor(plugins: readonly LoadedPlugin[], exchange: Exchange) {
+  /**
+   * For one exchange; nothing runs yet.
+   *
+   * @param track Handed the promise of all hooks, which may outlive the answer
+   */
+  constructor(
+    plugins: readonly LoadedPlugin[],
+    exchange: Exchange,
+    track: (done: Promise<void>) => void,
+  ) {
+    this.#track = track;
     this.#plugins = plugins.filter((plugin) => plugin.hooks.onComplete !== undefined);
     this.#exchange = exchange;
-  }
-
-  /** Whether the request has ended. */
-  get ended(): boolean {
-    return this.#done !== undefined;
   }
 
   /**
@@ -119,7 +124,7 @@ export class Completion {
    * hold the reply have finished: the last bytes go out after it.
    */
   end(ending: Ending): Promise<unknown> | undefined {
-    if (this.#done !== undefined) return this.#held;
+    if (this.#ended) return this.#held;
     const totalMs = this.#exchange.elapsed();
     const all: Promise<void>[] = [];
     const holding: Promise<void>[] = [];
@@ -128,13 +133,9 @@ export class Completion {
       all.push(hook);
       if (plugin.holdsReply) holding.push(hook);
     }
-    this.#done = Promise.all(all).then(() => undefined);
+    this.#ended = true;
+    this.#track(Promise.all(all).then(() => undefined));
     this.#held = holding.length === 0 ? undefined : Promise.all(holding);
     return this.#held;
-  }
-
-  /** Resolves when every `onComplete` has finished; at once when the request has not ended. */
-  get finished(): Promise<void> {
-    return this.#done ?? Promise.resolve();
   }
 }

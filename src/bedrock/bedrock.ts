@@ -1,0 +1,139 @@
+/**
+ * Steps 6 to 9 in one call: resolve, translate, send, decode.
+ * @module
+ */
+import { ApiError } from "../anthropic/error.ts";
+import type { Clock } from "../clock.ts";
+import type { ServiceTier } from "../config/schema.ts";
+import type { Log } from "../log.ts";
+import type { Answer, AnswerFacts } from "./answer.ts";
+import { BedrockError, brokenAnswer } from "./errors.ts";
+import type { Models, Target } from "./models.ts";
+import { prepare, type Prepared, type Question } from "./prepare.ts";
+import { withRetries } from "./retry.ts";
+import type { Sender } from "./send.ts";
+import { BatchStream } from "./stream.ts";
+
+/** What a call needs beside the question. */
+export interface CallOptions {
+  /** The model's name, to be resolved. */
+  model: string;
+  /** Service tier that overrides the alias's and the rules'. */
+  tier: ServiceTier | undefined;
+  /** Ends the call, in whatever phase. */
+  signal: AbortSignal;
+  /** The exchange's log. */
+  log: Log;
+}
+
+/** What the client to Bedrock is made of. */
+export interface BedrockOptions {
+  /** Resolves names. */
+  models: Models;
+  /** Signs and sends. */
+  sender: Sender;
+  /** Time. */
+  clock: Clock;
+  /** Further tries after the first; see `limits.retries` in config.yaml. */
+  retries: number;
+  /** A number in [0, 1), for the jitter. @default Math.random */
+  random?: () => number;
+}
+
+/** Milliseconds that waiting between tries may take in all: the patience of a client at its first byte. */
+const RETRY_BUDGET_MS = 8_000;
+
+/** Asks models on Bedrock. */
+export class Bedrock {
+  readonly #options: BedrockOptions;
+
+  /** Opens no connection yet. */
+  constructor(options: BedrockOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Asks the model, then its fallbacks while the failures are of the kind that another try may mend. A
+   * streamed answer is given back when its first frame has arrived: until then a failure is an HTTP status.
+   *
+   * @throws {ApiError} What the client is to be told
+   * @throws The signal's reason, if it aborts
+   */
+  async ask(question: Question, options: CallOptions): Promise<Answer> {
+    const { target, fallbacks } = this.#options.models.resolve(options.model);
+    let failure: unknown;
+    for (const candidate of [target, ...fallbacks]) {
+      const chosen = options.tier === undefined || candidate !== target
+        ? candidate
+        : { ...candidate, tier: options.tier };
+      try {
+        return await this.#askTarget(chosen, question, options);
+      } catch (error) {
+        if (!(error instanceof BedrockError) || !error.retryable) throw error;
+        failure = error;
+        options.log.warning("Model {model} failed: {exception}", {
+          model: chosen.modelId,
+          exception: error.exception,
+          bedrock_request: error.bedrockRequestId,
+        });
+      }
+    }
+    throw failure;
+  }
+
+  #askTarget(target: Target, question: Question, options: CallOptions): Promise<Answer> {
+    const prepared = prepare(target, question);
+    const { signal, log } = options;
+    if (prepared.dropped.length > 0) {
+      log.debug("Dropped what the model cannot take", {
+        model: target.modelId,
+        dropped: prepared.dropped,
+      });
+    }
+    return withRetries(() => this.#try(target, prepared, signal), {
+      retries: this.#options.retries,
+      budgetMs: RETRY_BUDGET_MS,
+      clock: this.#options.clock,
+      signal,
+      ...(this.#options.random === undefined ? {} : { random: this.#options.random }),
+      onRetry: ({ exception, bedrockRequestId }, waitMs) =>
+        log.info("Trying again in {wait} ms after {exception}", {
+          wait: Math.round(waitMs),
+          exception,
+          model: target.modelId,
+          bedrock_request: bedrockRequestId,
+        }),
+    });
+  }
+
+  async #try(target: Target, prepared: Prepared, signal: AbortSignal): Promise<Answer> {
+    const response = await this.#options.sender.send(prepared.request, signal);
+    const facts: AnswerFacts = {
+      target,
+      bedrockRequestId: response.headers.get("x-amzn-requestid") ?? undefined,
+      tier: response.headers.get("x-amzn-bedrock-service-tier") ?? target.tier,
+      dropped: prepared.dropped,
+    };
+    try {
+      if (!prepared.streamed) {
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        const { message, bytes: passed } = prepared.read(bytes);
+        return { kind: "message", message, bytes: passed, facts };
+      }
+      if (response.body === null) throw brokenAnswer("Amazon Bedrock's answer is empty: try again");
+      const batches = new BatchStream(response.body, prepared.decoder());
+      await batches.open();
+      return { kind: "stream", batches, facts };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw asBedrockError(error);
+    }
+  }
+}
+
+/** Nothing has reached the client yet, so whatever broke may be tried again. */
+function asBedrockError(error: unknown): BedrockError {
+  if (error instanceof BedrockError) return error;
+  if (error instanceof ApiError) return brokenAnswer(error.message, error);
+  return brokenAnswer("Amazon Bedrock's answer was cut: try again", error);
+}

@@ -1,0 +1,137 @@
+/**
+ * Step 7: an Anthropic body becomes what the target's route wants; and the way back is chosen with it.
+ * @module
+ */
+import { SseDecoder } from "../anthropic/sse.ts";
+import type { Message, MessagesRequest } from "../anthropic/types.ts";
+import { ConverseDecoder } from "./converse/events.ts";
+import { quirksOf } from "./converse/quirks.ts";
+import { buildConverseRequest } from "./converse/request.ts";
+import { converseMessage } from "./converse/response.ts";
+import { brokenAnswer } from "./errors.ts";
+import type { Target } from "./models.ts";
+import { InvokeDecoder, nativeMessage, NativeSseDecoder } from "./native/events.ts";
+import { buildNativeRequest } from "./native/request.ts";
+import type { BedrockRequest } from "./send.ts";
+import { encodeModelPath } from "./sign.ts";
+import { type ChunkDecoder, EventStreamDecoder } from "./stream.ts";
+
+/** What a client asks, after the pipeline. */
+export interface Question {
+  /** The body as received. */
+  readonly raw: Uint8Array<ArrayBuffer>;
+  /** What {@link raw} parses to. */
+  readonly original: MessagesRequest;
+  /** The body to send; shares structure with {@link original} where plugins changed nothing. */
+  readonly body: MessagesRequest;
+  /** `anthropic-beta` values. */
+  readonly betas: readonly string[];
+  /** Id for answers that Bedrock gives none, e.g. `msg_…`. */
+  readonly messageId: string;
+}
+
+/** A request, and how to read its answer. */
+export interface Prepared {
+  /** The request. */
+  readonly request: BedrockRequest;
+  /** Whether the answer is a stream. */
+  readonly streamed: boolean;
+  /** What the model or route cannot take. */
+  readonly dropped: readonly string[];
+  /** A decoder for one streamed answer. */
+  decoder(): ChunkDecoder;
+  /**
+   * Reads a whole answer; `bytes` are given back where the client may get them as they are.
+   *
+   * @throws {ApiError} If it is no answer
+   */
+  read(bytes: Uint8Array<ArrayBuffer>): { message: Message; bytes?: Uint8Array<ArrayBuffer> };
+}
+
+const encoder = new TextEncoder();
+const utf8 = new TextDecoder();
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch (error) {
+    throw brokenAnswer("Amazon Bedrock's answer is no JSON: try again", error);
+  }
+}
+
+function prepareNative(target: Target, question: Question): Prepared {
+  const route = target.route as Exclude<Target["route"], "converse">;
+  const streamed = question.body.stream === true;
+  const built = buildNativeRequest({
+    raw: question.raw,
+    original: question.original,
+    body: question.body,
+    target: { ...target, route },
+    betas: question.betas,
+    stream: streamed,
+  });
+  return {
+    request: {
+      host: built.host,
+      service: built.service,
+      method: "POST",
+      path: built.path,
+      headers: built.headers,
+      body: built.body,
+      region: target.region,
+    },
+    streamed,
+    dropped: built.dropped,
+    decoder: () =>
+      route === "invoke" ? new EventStreamDecoder(new InvokeDecoder()) : new NativeSseDecoder(),
+    read: (bytes) => ({ message: nativeMessage(bytes), bytes }),
+  };
+}
+
+function prepareConverse(target: Target, question: Question): Prepared {
+  const built = buildConverseRequest({
+    body: question.body,
+    modelId: target.baseId,
+    quirks: quirksOf(target.baseId),
+    betas: question.betas,
+    ...(target.tier === undefined ? {} : { tier: target.tier }),
+  });
+  const streamed = question.body.stream === true && built.streamable;
+  const answerOptions = {
+    messageId: question.messageId,
+    model: target.publicModel,
+    names: built.names,
+    stopSequences: built.stopSequences,
+  };
+  return {
+    request: {
+      host: "runtime",
+      service: "bedrock",
+      method: "POST",
+      path: `/model/${encodeModelPath(target.modelId)}/${
+        streamed ? "converse-stream" : "converse"
+      }`,
+      headers: {
+        "content-type": "application/json",
+        accept: streamed ? "application/vnd.amazon.eventstream" : "application/json",
+      },
+      body: encoder.encode(JSON.stringify(built.body)),
+      region: target.region,
+    },
+    streamed,
+    dropped: built.dropped,
+    decoder: () => new EventStreamDecoder(new ConverseDecoder(answerOptions)),
+    read: (bytes) => ({ message: converseMessage(parse(bytes), answerOptions) }),
+  };
+}
+
+/**
+ * Translates a question for one target.
+ *
+ * @throws {ApiError} `invalid_request_error` if the route cannot say what the client asks
+ */
+export function prepare(target: Target, question: Question): Prepared {
+  return target.route === "converse"
+    ? prepareConverse(target, question)
+    : prepareNative(target, question);
+}

@@ -1,0 +1,112 @@
+/**
+ * Step 8, one try: signs a request and sends it.
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { CredentialSource } from "./credentials.ts";
+import type { BedrockHosts } from "./endpoint.ts";
+import { connectionError, errorFromResponse } from "./errors.ts";
+import { Signer } from "./sign.ts";
+
+/** A request to Bedrock, not yet signed. */
+export interface BedrockRequest {
+  /** Which of Bedrock's hosts. */
+  readonly host: keyof BedrockHosts;
+  /** SigV4 service name. */
+  readonly service: "bedrock" | "bedrock-mantle";
+  /** HTTP method. */
+  readonly method: "GET" | "POST";
+  /** Percent-encoded path, with query if any. */
+  readonly path: string;
+  /** Headers beside those of signing. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body; empty for GET. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** AWS region. */
+  readonly region: string;
+}
+
+/** What sending needs beside the request. */
+export interface SenderOptions {
+  /** The credentials. */
+  credentials: CredentialSource;
+  /** Base URLs by region. */
+  hosts: (region: string) => BedrockHosts;
+  /** Time, for the signature's date. */
+  clock: Clock;
+}
+
+/** Exceptions after which cached credentials are worthless. */
+const STALE = new Set(["ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException"]);
+
+/** Signs and sends requests. */
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #signer = new Signer();
+
+  /** Opens no connection yet. */
+  constructor(options: SenderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sends once. The answer's body is not yet read, and belongs to the caller.
+   *
+   * @throws {BedrockError} If the answer is no 2xx, or there is none
+   * @throws The signal's reason, if it aborts
+   */
+  async send(request: BedrockRequest, signal: AbortSignal): Promise<Response> {
+    const { credentials, hosts, clock } = this.#options;
+    const url = new URL(hosts(request.region)[request.host] + request.path);
+    const authorization = await credentials.get();
+    const headers = authorization.kind === "bearer"
+      ? { ...request.headers, authorization: `Bearer ${authorization.token}` }
+      : {
+        ...request.headers,
+        ...this.#signer.sign({
+          method: request.method,
+          url,
+          headers: request.headers,
+          body: request.body,
+          region: request.region,
+          service: request.service,
+          credentials: authorization.credentials,
+          now: clock.now(),
+        }),
+      };
+    const response = await fetchOnce(url, request, headers, signal);
+    if (response.ok) return response;
+    const error = errorFromResponse(response.status, response.headers, await readText(response));
+    if (STALE.has(error.exception)) credentials.invalidate();
+    throw error;
+  }
+}
+
+async function fetchOnce(
+  url: URL,
+  request: BedrockRequest,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { method, body } = request;
+  try {
+    return await fetch(url, {
+      method,
+      headers,
+      signal,
+      redirect: "manual", // a redirect would carry our signature to a host we did not choose
+      ...(method === "GET" ? {} : { body }),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw connectionError(error);
+  }
+}
+
+async function readText(response: Response): Promise<string> {
+  try {
+    return await response.text();
+  } catch (error) {
+    throw connectionError(error);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Step 9 for streams: what arrives in one chunk from Bedrock becomes one batch of Anthropic events.
+ * @module
+ */
+import type { EventBatch, WireEvent } from "../anthropic/event.ts";
+import { brokenAnswer, errorFromFrame } from "./errors.ts";
+import { type Frame, FrameDecoder } from "./frames.ts";
+
+/** Turns a route's chunks into events. */
+export interface ChunkDecoder {
+  /**
+   * Appends the events that `chunk` completes.
+   *
+   * @throws {ApiError} If the stream says that it failed, or is corrupt
+   */
+  push(chunk: Uint8Array, out: WireEvent[]): void;
+  /**
+   * Appends what was held back.
+   *
+   * @throws {ApiError} If the stream ended before the message did
+   */
+  end(out: WireEvent[]): void;
+}
+
+/** Turns event frames into events: `ConverseDecoder` or `InvokeDecoder`. */
+export interface FrameEvents {
+  /** Appends the events of one frame. */
+  push(frame: Frame, out: WireEvent[]): void;
+  /** Appends what was held back; throws if the message did not end. */
+  end(out: WireEvent[]): void;
+}
+
+/** AWS event streams: frames first, then their events. */
+export class EventStreamDecoder implements ChunkDecoder {
+  readonly #frames = new FrameDecoder();
+  readonly #events: FrameEvents;
+
+  /** Decodes frames into the events of `events`. */
+  constructor(events: FrameEvents) {
+    this.#events = events;
+  }
+
+  /** Appends the events of the whole frames so far; see {@link ChunkDecoder.push}. */
+  push(chunk: Uint8Array, out: WireEvent[]): void {
+    for (const frame of this.#frames.push(chunk)) {
+      if (frame.messageType !== "event") throw errorFromFrame(frame);
+      this.#events.push(frame, out);
+    }
+    const { failure } = this.#frames;
+    if (failure !== undefined) {
+      throw brokenAnswer("The stream from Amazon Bedrock is corrupt: try again", failure);
+    }
+  }
+
+  /** See {@link ChunkDecoder.end}. */
+  end(out: WireEvent[]): void {
+    try {
+      this.#frames.end();
+    } catch (error) {
+      throw brokenAnswer("The stream from Amazon Bedrock was cut: try again", error);
+    }
+    this.#events.end(out);
+  }
+}
+
+/** A streamed answer: one batch of events per chunk from Bedrock that completes any. */
+export class BatchStream {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #decoder: ChunkDecoder;
+  #waiting: EventBatch | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #ended = false;
+
+  /** Takes over `body`; nothing is read yet. */
+  constructor(body: ReadableStream<Uint8Array>, decoder: ChunkDecoder) {
+    this.#reader = body.getReader();
+    this.#decoder = decoder;
+  }
+
+  /**
+   * Waits for the first batch, which stays for {@link next}.
+   *
+   * @throws {ApiError} If the stream fails or ends before one
+   */
+  async open(): Promise<void> {
+    this.#waiting = await this.next();
+    if (this.#waiting === undefined) {
+      throw brokenAnswer("Amazon Bedrock's answer is empty: try again");
+    }
+  }
+
+  /**
+   * The next batch, never an empty one; undefined at the end. Events that stand before a failure in the same
+   * chunk are given out first, the failure at the next call.
+   *
+   * @throws {ApiError} If the stream fails, breaks or ends early
+   */
+  async next(): Promise<EventBatch | undefined> {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) return waiting;
+    while (this.#failure === undefined && !this.#ended) {
+      const batch = await this.#read();
+      if (batch.length > 0) return batch;
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return undefined;
+  }
+
+  /** Ends the call to Bedrock, whatever phase it is in. Nothing happens when it has ended. */
+  async cancel(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#reader.cancel().catch(ignoreFailed);
+  }
+
+  async #read(): Promise<WireEvent[]> {
+    const batch: WireEvent[] = [];
+    try {
+      const chunk = await readChunk(this.#reader);
+      if (chunk === undefined) {
+        this.#ended = true;
+        this.#decoder.end(batch);
+      } else {
+        this.#decoder.push(chunk, batch);
+      }
+    } catch (error) {
+      this.#failure = { error };
+      await this.cancel();
+    }
+    return batch;
+  }
+}
+
+async function readChunk(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Uint8Array | undefined> {
+  try {
+    const { done, value } = await reader.read();
+    return done ? undefined : value;
+  } catch (error) {
+    throw brokenAnswer("The stream from Amazon Bedrock was cut: try again", error);
+  }
+}
+
+/** Cancelling a body that has failed rejects with the failure, which is already on its way. */
+function ignoreFailed(): void {}

@@ -1,0 +1,53 @@
+/**
+ * Whatever went wrong, as the one shape that clients know, and as one line in the log.
+ * @module
+ */
+import { ApiError } from "../anthropic/error.ts";
+import { errorFields, type Log } from "../log.ts";
+import { ClientGone, type Exchange } from "../pipeline/exchange.ts";
+import { PluginFailure } from "../pipeline/guard.ts";
+import type { Ending } from "../pipeline/complete.ts";
+
+/** Status for the log when the client left before an answer; never sent. */
+export const STATUS_CLIENT_GONE = 499;
+
+/** What the client is told of `error`: an {@link ApiError} as it is, anything else without its inside. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof PluginFailure) return error.clientError();
+  return new ApiError(
+    "api_error",
+    "Internal error of the gateway: give its operator the request id",
+    { cause: error },
+  );
+}
+
+/** How a request that ended with `error` has ended. `sent` is the status already sent, if any. */
+export function endingOf(error: unknown, exchange: Exchange, sent?: number): Ending {
+  if (error instanceof ClientGone || exchange.signal.aborted) {
+    return { outcome: "aborted", status: sent ?? STATUS_CLIENT_GONE };
+  }
+  const { type, message, status } = toApiError(error);
+  const refused = exchange.rejection?.error === error ||
+    (error instanceof ApiError && error.status < 500 && exchange.served === undefined);
+  return {
+    outcome: refused ? "rejected" : "failed",
+    status: sent ?? status,
+    error: { type, message },
+  };
+}
+
+/** Logs what ended a request, with the cause that the client is not told. */
+export function logError(log: Log, error: unknown): void {
+  if (error instanceof ClientGone || error instanceof PluginFailure) return; // told elsewhere
+  const told = toApiError(error);
+  const fields = { type: told.type, status: told.status, message: told.message };
+  if (!(error instanceof ApiError)) {
+    log.error("Request failed inside the gateway", { ...fields, cause: errorFields(error) });
+  } else if (told.status >= 500) {
+    const cause = told.cause === undefined ? undefined : errorFields(told.cause);
+    log.warning("Request failed: {type}", cause === undefined ? fields : { ...fields, cause });
+  } else {
+    log.info("Request refused: {type}", fields);
+  }
+}

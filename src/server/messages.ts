@@ -1,0 +1,56 @@
+/**
+ * `POST /v1/messages`: the table of contents of a request's life.
+ * @module
+ */
+import { readBetas } from "../anthropic/request.ts";
+import { type PluginReply, runOnCall } from "../pipeline/before.ts";
+import type { Exchange } from "../pipeline/exchange.ts";
+import { readCall } from "./read_call.ts";
+import { type Reply, respondMessage, type RespondOptions, respondStream } from "./respond.ts";
+import type { Services } from "./services.ts";
+import { withExchange } from "./with_exchange.ts";
+
+/** Serves one call of the Messages API. */
+export function postMessages(services: Services, request: Request): Promise<Response> {
+  return withExchange(services, request, "messages", async (exchange, completion) => {
+    await readCall(services, request, exchange);
+    const reply = await runOnCall(services.plugins, exchange);
+    const pending = reply === undefined ? askBedrock(services, exchange) : fromPlugin(reply);
+    const outer = reply?.outer ?? services.plugins;
+    const respond = exchange.body?.stream === true ? respondStream : respondMessage;
+    return respond(pending, respondOptions(services, { exchange, completion, outer }));
+  });
+}
+
+function fromPlugin({ message }: PluginReply): Promise<Reply> {
+  return Promise.resolve({ kind: "plugin", message });
+}
+
+function respondOptions(
+  { config, clock }: Services,
+  of: Pick<RespondOptions, "exchange" | "completion" | "outer">,
+): RespondOptions {
+  return {
+    ...of,
+    clock,
+    commitAfterMs: config.limits.commit_after_s * 1_000,
+    pingAfterMs: config.limits.ping_after_s * 1_000,
+  };
+}
+
+function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
+  const { rawBody, original, body, model, tier, signal, log } = exchange;
+  if (
+    rawBody === undefined || original === undefined || body === undefined || model === undefined
+  ) {
+    throw new TypeError("Cannot ask Bedrock as the body must be read first: it is not");
+  }
+  const question = {
+    raw: rawBody,
+    original,
+    body,
+    betas: readBetas(exchange.headers),
+    messageId: exchange.id.replace("req_", "msg_"),
+  };
+  return services.bedrock.ask(question, { model, tier, signal, log });
+}

@@ -1,0 +1,35 @@
+/**
+ * Steps 3 and 4: the body is read within the limit, and what we read of it is checked.
+ * @module
+ */
+import {
+  checkCountTokensRequest,
+  checkMessagesRequest,
+  checkVersion,
+} from "../anthropic/request.ts";
+import type { Exchange } from "../pipeline/exchange.ts";
+import { readJson } from "./body.ts";
+import type { Services } from "./services.ts";
+
+const MEGABYTE = 1_048_576;
+
+/**
+ * Reads and checks the body of a call, and puts it on the exchange.
+ *
+ * @throws {ApiError} That names the field and what it should be
+ */
+export async function readCall(
+  services: Services,
+  request: Request,
+  exchange: Exchange,
+): Promise<void> {
+  const limit = services.config.limits.body_mb * MEGABYTE;
+  const { bytes, value } = await readJson(request, { limit, signal: exchange.signal });
+  const check = exchange.endpoint === "messages" ? checkMessagesRequest : checkCountTokensRequest;
+  const body = check(value);
+  checkVersion(exchange.headers, body);
+  exchange.rawBody = bytes;
+  exchange.original = body;
+  exchange.body = body;
+  exchange.model = body.model;
+}

@@ -1,0 +1,54 @@
+/**
+ * What the handlers stand on, put together once at start.
+ * @module
+ */
+import type { Bedrock } from "../bedrock/bedrock.ts";
+import type { Models } from "../bedrock/models.ts";
+import type { Clock } from "../clock.ts";
+import type { Config } from "../config/schema.ts";
+import type { Log } from "../log.ts";
+import type { LoadedPlugin } from "../pipeline/guard.ts";
+
+/** Why the server cannot serve, one sentence each; empty when it can. */
+export type ReadyCheck = () => Promise<readonly string[]>;
+
+/** What the handlers stand on. */
+export interface Services {
+  /** The configuration; frozen. */
+  readonly config: Config;
+  /** The pipeline, in list order. */
+  readonly plugins: readonly LoadedPlugin[];
+  /** Model names. */
+  readonly models: Models;
+  /** Bedrock. */
+  readonly bedrock: Bedrock;
+  /** The log. */
+  readonly log: Log;
+  /** Time. */
+  readonly clock: Clock;
+  /** Whether store and credentials answer. */
+  readonly ready: ReadyCheck;
+  /** Work that goes on after its answer has left; awaited at shutdown. */
+  readonly background: Background;
+}
+
+/** Promises that outlive their request. */
+export class Background {
+  readonly #open = new Set<Promise<unknown>>();
+
+  /** Keeps `work` until it settles. It must handle its own failure. */
+  add(work: Promise<unknown>): void {
+    this.#open.add(work);
+    void work.finally(() => this.#open.delete(work));
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Resolves when all that were open have settled. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#open]);
+  }
+}

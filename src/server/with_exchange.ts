@@ -1,0 +1,50 @@
+/**
+ * Steps 1, 2 and 13, the same for every endpoint that needs a principal.
+ * @module
+ */
+import { runOnRequest } from "../pipeline/before.ts";
+import { Completion } from "../pipeline/complete.ts";
+import { Exchange } from "../pipeline/exchange.ts";
+import type { Endpoint } from "../pipeline/plugin.ts";
+import { endingOf, logError, toApiError } from "./errors.ts";
+import { jsonResponse } from "./headers.ts";
+import type { Services } from "./services.ts";
+
+/** Serves one exchange whose principal is known. It must end `completion` where it succeeds. */
+export type Serve = (exchange: Exchange, completion: Completion) => Promise<Response>;
+
+/**
+ * Opens the exchange, runs `onRequest`, serves, and turns whatever fails before the answer has begun into
+ * an error answer. Ends the exchange exactly once.
+ */
+export async function withExchange(
+  services: Services,
+  request: Request,
+  endpoint: Endpoint,
+  serve: Serve,
+): Promise<Response> {
+  const { plugins, clock, log, background } = services;
+  const exchange = new Exchange({ endpoint, headers: request.headers, clock, log });
+  const completion = new Completion(plugins, exchange, (done) => background.add(done));
+  const onGone = () => exchange.clientGone();
+  request.signal.addEventListener("abort", onGone, { once: true });
+  try {
+    await runOnRequest(plugins, exchange);
+    return await serve(exchange, completion);
+  } catch (error) {
+    logError(exchange.log, error);
+    await completion.end(endingOf(error, exchange));
+    return errorResponse(error, exchange);
+  }
+}
+
+function errorResponse(error: unknown, exchange: Exchange): Response {
+  const told = toApiError(error);
+  const headers = exchange.responseHeaders;
+  for (const [name, value] of Object.entries(told.headers)) headers.set(name, value);
+  if ("bedrockRequestId" in told && typeof told.bedrockRequestId === "string") {
+    headers.set("x-amzn-requestid", told.bedrockRequestId);
+  }
+  const body = JSON.stringify(told.body(exchange.id));
+  return jsonResponse(body, { requestId: exchange.id, status: told.status, headers });
+}
