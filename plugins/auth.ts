@@ -1,0 +1,110 @@
+/**
+ * `auth`: who sends the request. Asks for an API key in `x-api-key` or `Authorization: Bearer`, and sets the
+ * principal that limits, budgets and records go by.
+ *
+ * @module
+ */
+import type {
+  CallContext,
+  KeyRecord,
+  PluginFactory,
+  RequestContext,
+} from "../src/pipeline/plugin.ts";
+
+const HOW = "send it as 'x-api-key: sk-oc-…' or 'Authorization: Bearer sk-oc-…'";
+
+/** The key of the request; rejects when there is none, or two that differ. */
+function presentedKey(ctx: RequestContext): string {
+  const header = ctx.headers.get("x-api-key")?.trim() ?? "";
+  const bearer =
+    /^bearer\s+(.*)$/i.exec(ctx.headers.get("authorization")?.trim() ?? "")?.[1]?.trim() ?? "";
+  if (header !== "" && bearer !== "" && header !== bearer) {
+    return ctx.reject(
+      "authentication_error",
+      "x-api-key and Authorization hold two different keys: send one of them, or the same in both",
+    );
+  }
+  const key = header === "" ? bearer : header;
+  if (key === "") return ctx.reject("authentication_error", `An API key is required: ${HOW}`);
+  return key;
+}
+
+/** Same length of work whatever the difference, so that time tells nothing of the key. */
+function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.byteLength ^ b.byteLength;
+  for (let at = 0; at < a.byteLength; at++) difference |= (a[at] ?? 0) ^ (b[at] ?? 0);
+  return difference === 0;
+}
+
+function globMatches(glob: string, name: string): boolean {
+  const literal = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${literal.join(".*")}$`).test(name);
+}
+
+/** Why a key that is known or not is refused; the same words for both, so that nothing is told of other keys. */
+const REFUSED = {
+  malformed: "invalid x-api-key: this is no key of this gateway; ask its operator for one",
+  unknown: "invalid x-api-key: the key is unknown; ask the gateway's operator for one",
+  revoked: "invalid x-api-key: the key was revoked; ask the gateway's operator for a new one",
+  expired: "invalid x-api-key: the key has expired; ask the gateway's operator for a new one",
+} as const;
+
+/** The `auth` plugin; settings under `with:` are documented on its schema. */
+const auth: PluginFactory = ({ define, z }) =>
+  define({
+    name: "auth",
+    schema: z.strictObject({
+      required: z.boolean().default(true).describe(
+        "Refuse requests without a key. false serves anybody who can reach the port.",
+      ),
+      master_key: z.string().min(20).nullable().default(null).describe(
+        "A key that is not in the store and may use every model; give it as ${OUTCROP_MASTER_KEY}.",
+      ),
+    }).prefault({}),
+    setup({ required, master_key }, host) {
+      const encoder = new TextEncoder();
+      const master = master_key === null ? undefined : encoder.encode(master_key);
+      const isMaster = (key: string) =>
+        master !== undefined && equalInConstantTime(encoder.encode(key), master);
+
+      return {
+        async onRequest(ctx) {
+          const anonymous = !required && !ctx.headers.has("x-api-key") &&
+            !ctx.headers.has("authorization");
+          if (anonymous) {
+            ctx.principal = { id: "anonymous", name: "anonymous" };
+            return;
+          }
+          const presented = presentedKey(ctx);
+          if (isMaster(presented)) {
+            ctx.principal = { id: "master", name: "master" };
+            return;
+          }
+          const verdict = await host.keys.verify(presented);
+          if (!verdict.ok) {
+            if (!required) {
+              ctx.principal = { id: "anonymous", name: "anonymous" };
+              return;
+            }
+            return ctx.reject("authentication_error", REFUSED[verdict.reason]);
+          }
+          const { key } = verdict;
+          ctx.principal = { id: key.id, name: key.name, key };
+        },
+        onCall(ctx) {
+          return checkModel(ctx, ctx.principal?.key);
+        },
+      };
+    },
+  });
+
+function checkModel(ctx: CallContext, key: KeyRecord | undefined): void {
+  const allowed = key?.models;
+  if (allowed === undefined || allowed.some((glob) => globMatches(glob, ctx.model))) return;
+  return ctx.reject(
+    "permission_error",
+    `model: this key may not use ${ctx.model}; it may use ${allowed.join(", ")}`,
+  );
+}
+
+export default auth;

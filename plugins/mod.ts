@@ -1,0 +1,10 @@
+/**
+ * The built-in plugins by name. Static imports, so that the compiled binary holds them; they load through
+ * the same contract as anybody's.
+ * @module
+ */
+import type { PluginFactory } from "../src/pipeline/plugin.ts";
+import auth from "./auth.ts";
+
+/** Name under `use:` in config.yaml, and what makes the plugin. */
+export const builtins: Readonly<Record<string, PluginFactory>> = { auth };
