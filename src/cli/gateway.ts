@@ -1,0 +1,117 @@
+/**
+ * Puts the gateway together from a configuration: the one place where all parts meet.
+ * @module
+ */
+import { builtins } from "../../plugins/mod.ts";
+import { Bedrock } from "../bedrock/bedrock.ts";
+import { type CredentialSource, openCredentials } from "../bedrock/credentials.ts";
+import { bedrockHosts } from "../bedrock/endpoint.ts";
+import { Models } from "../bedrock/models.ts";
+import { Sender } from "../bedrock/send.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { errorFields, type Log } from "../log.ts";
+import { closePlugins, loadPlugins } from "../pipeline/load.ts";
+import { Background, type ReadyCheck, type Services } from "../server/services.ts";
+import { Keys } from "../storage/keys.ts";
+import { openStore } from "../storage/open.ts";
+import type { Store } from "../storage/store.ts";
+
+/** A gateway that is put together, not yet listening. */
+export interface Gateway {
+  /** What the server serves with. */
+  readonly services: Services;
+  /** API keys. */
+  readonly keys: Keys;
+  /** AWS credentials. */
+  readonly credentials: CredentialSource;
+  /** Closes plugins and store. Call it when the server has stopped. */
+  close(): Promise<void>;
+}
+
+/** What a gateway is made from. */
+export interface GatewayOptions {
+  /** The configuration. */
+  loaded: LoadedConfig;
+  /** The log. */
+  log: Log;
+  /** Time. @default the machine's */
+  clock?: Clock;
+  /** Reads an environment variable. @default the process's */
+  env?: (name: string) => string | undefined;
+  /** A store that is open already, which the caller closes. @default the one the configuration names */
+  store?: Store;
+}
+
+/**
+ * Opens store, keys, credentials and plugins.
+ *
+ * @throws {ConfigError} If a plugin cannot be loaded, with its place in the file
+ * @throws {Error} If the store cannot be opened
+ */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const { loaded, log, clock = systemClock, env = (name) => Deno.env.get(name) } = options;
+  const { config } = loaded;
+  const models = new Models(config);
+  const store = options.store ?? await openStore(config.store, { clock });
+  const closeStore = () => options.store === undefined ? store.close() : Promise.resolve();
+  try {
+    const keys = await openKeys(store, { clock, env });
+    const plugins = await loadPlugins({ loaded, builtins, store, keys, log, clock });
+    const credentials = openCredentials({
+      region: config.aws.region,
+      clock,
+      env,
+      ...(config.aws.profile === null ? {} : { profile: config.aws.profile }),
+      ...(config.aws.role_arn === null ? {} : { roleArn: config.aws.role_arn }),
+    });
+    const sender = new Sender({
+      credentials,
+      clock,
+      hosts: (region) => bedrockHosts(region, config.aws.endpoint),
+    });
+    const bedrock = new Bedrock({ models, sender, clock, retries: config.limits.retries });
+    const ready = readyCheck(store, credentials, log);
+    const background = new Background();
+    return {
+      services: { config, plugins, models, bedrock, log, clock, ready, background },
+      keys,
+      credentials,
+      async close() {
+        await closePlugins(plugins);
+        await closeStore();
+      },
+    };
+  } catch (error) {
+    await closeStore();
+    throw error;
+  }
+}
+
+/** Opens the keys of a store, under the secret of the environment if there is one. */
+export function openKeys(
+  store: Store,
+  options: { clock: Clock; env: (name: string) => string | undefined },
+): Promise<Keys> {
+  const secret = options.env("OUTCROP_KEY_SECRET");
+  return Keys.open(store, { clock: options.clock, ...(secret === undefined ? {} : { secret }) });
+}
+
+function readyCheck(store: Store, credentials: CredentialSource, log: Log): ReadyCheck {
+  return async () => {
+    const parts: [string, () => Promise<unknown>][] = [
+      ["store", () => store.ping()],
+      ["AWS credentials", async () => await credentials.get()],
+    ];
+    const missing = await Promise.all(parts.map(async ([name, check]) => {
+      try {
+        await check();
+        return [];
+      } catch (error) {
+        log.warning("Not ready: {part}", { part: name, cause: errorFields(error) });
+        return [`${name}: no answer; see the gateway's log`];
+      }
+    }));
+    return missing.flat();
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * `outcrop serve`.
+ * @module
+ */
+import { Command, InvalidArgumentError } from "commander";
+import type { LoadedConfig } from "../config/load.ts";
+import { type Log, openLog } from "../log.ts";
+import { type Server, startServer } from "../server/server.ts";
+import { describeStore } from "../storage/open.ts";
+import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
+import { CommandFailure } from "./failure.ts";
+import { type Gateway, openGateway } from "./gateway.ts";
+
+interface ServeOptions extends ConfigOption {
+  host?: string;
+  port?: number;
+}
+
+/** Seconds that open answers may take to finish after the first signal. */
+const DRAIN_S = 25;
+
+/** Parses a port. @throws {InvalidArgumentError} If it is none */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new InvalidArgumentError("a port is a whole number from 0 (any free one) to 65535.");
+}
+
+/** The `serve` command. */
+export function serveCommand(): Command {
+  const command = new Command("serve")
+    .description("Serve with a configuration file until stopped.")
+    .option("--host <host>", "address to listen on, instead of listen.host")
+    .option("--port <port>", "port to listen on, instead of listen.port", parsePort)
+    .addHelpText("after", "\nExample:\n  outcrop serve --config config.yaml --port 8000\n")
+    .action(serve);
+  return withConfigOption(command);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const loaded = await loadConfigOption(options);
+  const { config } = loaded;
+  const log = openLog(config.log);
+  const gateway = await openGateway({ loaded, log });
+  const hostname = options.host ?? config.listen.host;
+  const port = options.port ?? config.listen.port;
+  const server = listen(gateway, hostname, port);
+  await announce({ gateway, loaded, log, server, hostname });
+  await stopSignal(log);
+  await stop(gateway, server, log);
+}
+
+/**
+ * Listens.
+ *
+ * @throws {CommandFailure} If the port is taken or may not be used, with what to do
+ */
+export function listen(gateway: Gateway, hostname: string, port: number): Server {
+  try {
+    return startServer(gateway.services, { hostname, port });
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new CommandFailure(
+        `Cannot listen on ${hostname}:${port} as the port is taken: stop what uses it, or choose another with --port`,
+        1,
+        { cause: error },
+      );
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandFailure(
+      `Cannot listen on ${hostname}:${port}: ${reason}. Choose another address with --host and --port`,
+      1,
+      { cause: error },
+    );
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+}
+
+async function announce(
+  { gateway, loaded, log, server, hostname }: {
+    gateway: Gateway;
+    loaded: LoadedConfig;
+    log: Log;
+    server: Server;
+    hostname: string;
+  },
+): Promise<void> {
+  const { config } = loaded;
+  const keys = await gateway.keys.count();
+  log.info("Listening on {url}", {
+    url: server.url,
+    store: describeStore(config.store),
+    keys,
+    plugins: gateway.services.plugins.map(({ name }) => name).join(" > ") || "none",
+    credentials: await describeCredentials(gateway),
+    region: config.aws.region,
+  });
+  if (!isLoopback(hostname)) {
+    log.warning("Listening beyond this machine: put TLS in front, keys travel in the headers", {
+      hostname,
+    });
+  }
+  if (!gateway.services.plugins.some(({ name }) => name === "auth")) {
+    log.warning("No auth plugin is listed: anybody who can reach the port is served");
+  } else if (keys === 0) {
+    log.warning("There are no keys yet: make one with 'outcrop keys create --name me'");
+  }
+}
+
+/** Credentials that cannot be had yet do not stop the start: /ready says so, and they may come later. */
+async function describeCredentials(gateway: Gateway): Promise<string> {
+  try {
+    return await gateway.credentials.describe();
+  } catch (error) {
+    return `none yet (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
+function stopSignal(log: Log): Promise<void> {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  return new Promise((resolve) => {
+    let signalled = false;
+    const onSignal = () => {
+      if (signalled) Deno.exit(1);
+      signalled = true;
+      log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {
+        seconds: DRAIN_S,
+      });
+      resolve();
+    };
+    for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  });
+}
+
+async function stop(gateway: Gateway, server: Server, log: Log): Promise<void> {
+  const { clock } = gateway.services;
+  const finished = server.stop().then(() => true);
+  const late = new Promise<false>((resolve) => clock.after(DRAIN_S * 1_000, () => resolve(false)));
+  if (!await Promise.race([finished, late])) log.warning("Stopped with answers still open");
+  await gateway.close();
+  log.info("Stopped");
+}

@@ -1,0 +1,144 @@
+/**
+ * config.yaml: its one schema. Types, defaults, error messages and the editors' JSON Schema come from here.
+ * @module
+ */
+import { z } from "zod";
+
+/** The pipeline when config.yaml lists no plugins. */
+export const DEFAULT_PLUGINS: readonly string[] = ["auth"];
+
+const serviceTier = z.enum(["default", "priority", "flex", "reserved"]);
+const route = z.enum(["invoke", "messages", "mantle", "converse"]);
+const url = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
+
+const listen = z.strictObject({
+  host: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
+  port: z.int().min(0).max(65_535).default(8000).describe("Port; 0 takes any free one."),
+  workers: z.union([z.int().min(1).max(1), z.literal("auto")], {
+    error: "expected 1 or auto: this version serves from one worker",
+  }).default(1).describe("How many workers serve the port."),
+}).prefault({});
+
+const aws = z.strictObject({
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected an AWS region such as us-east-1")
+    .default("us-east-1").describe("Region of the Bedrock endpoints."),
+  endpoint: z.union([
+    url,
+    z.strictObject({
+      runtime: url.optional().describe("Base URL of bedrock-runtime."),
+      mantle: url.optional().describe("Base URL of bedrock-mantle."),
+      control: url.optional().describe("Base URL of the control plane."),
+    }),
+  ], { error: "expected one base URL, or { runtime, mantle, control }" }).nullable().default(null)
+    .describe("Base URL instead of AWS's: a VPC endpoint, or the simulator."),
+  profile: z.string().min(1).nullable().default(null).describe("Profile of the AWS config files."),
+  role_arn: z.string().regex(
+    /^arn:aws[a-z-]*:iam::\d{12}:role\//,
+    "expected the ARN of an IAM role",
+  )
+    .nullable().default(null).describe("Role to assume with the credentials found."),
+}).prefault({});
+
+const alias = z.union([
+  z.string().min(1),
+  z.strictObject({
+    model: z.string().min(1).describe("Bedrock model id, profile id, ARN or built-in name."),
+    route: route.optional().describe("Route, instead of the family's own."),
+    tier: serviceTier.optional().describe("Service tier; not for the fallbacks."),
+    fallback: z.array(z.string().min(1)).optional().describe(
+      "Models to ask when this one cannot answer.",
+    ),
+    base_model: z.string().min(1).optional().describe(
+      "Foundation model of an ARN that does not tell it.",
+    ),
+    region: z.string().min(1).optional().describe("Region, instead of aws.region."),
+  }),
+], { error: "expected a model, or { model, route, tier, fallback, base_model, region }" });
+
+const models = z.strictObject({
+  claude_route: route.default("invoke").describe("How Claude models are called."),
+  profile: z.string().regex(
+    /^[a-z]{2,8}(-[a-z]+)?$/,
+    "expected auto, global or a geography such as us",
+  )
+    .default("auto").describe("Inference-profile prefix that a bare Claude name gets."),
+  aliases: z.record(z.string().min(1), alias).default({}).describe(
+    "Names of your own; * matches any text.",
+  ),
+}).prefault({});
+
+const tiers = z.strictObject({
+  default: serviceTier.default("default").describe("Service tier where no rule matches."),
+  rules: z.array(z.strictObject({
+    models: z.string().min(1).describe("Glob over the resolved Bedrock id."),
+    tier: serviceTier.describe("Service tier for them."),
+  })).default([]).describe("First match wins."),
+}).prefault({});
+
+const store = z.discriminatedUnion("use", [
+  z.strictObject({ use: z.literal("memory") }),
+  z.strictObject({
+    use: z.literal("deno_kv"),
+    path: z.string().min(1).default("./outcrop.db").describe("The database's file."),
+  }),
+], { error: "expected use: memory or use: deno_kv" }).prefault({ use: "deno_kv" });
+
+const plugin = z.strictObject({
+  use: z.string().min(1).describe("Name of a built-in plugin, or path of a file."),
+  with: z.unknown().optional().describe("Its settings."),
+  on_error: z.enum(["reject", "continue"]).optional().describe(
+    "What a failing hook does to its request; the plugin's own choice when absent, which is reject unless it says so.",
+  ),
+  timeout_ms: z.int().min(1).max(600_000).default(2000).describe("Deadline of each hook."),
+});
+
+const limits = z.strictObject({
+  body_mb: z.number().positive().max(256).default(32).describe("Largest request body."),
+  commit_after_s: z.number().min(1).max(45).default(20).describe(
+    "Seconds a streamed answer's status waits for Bedrock's first frame.",
+  ),
+  ping_after_s: z.number().min(1).max(45).default(10).describe(
+    "Seconds of silence after which a stream pings.",
+  ),
+  retries: z.int().min(0).max(10).default(2).describe("Further tries before the first byte."),
+}).prefault({});
+
+const log = z.strictObject({
+  level: z.enum(["debug", "info", "warning", "error"]).default("info").describe(
+    "Lines below it are left out.",
+  ),
+  format: z.enum(["text", "json"]).default("text").describe(
+    "text for people, json for collectors.",
+  ),
+}).prefault({});
+
+/** The schema of config.yaml. */
+export const configSchema = z.strictObject({
+  listen: listen.describe("Where the server listens."),
+  aws: aws.describe("Which AWS account and endpoints."),
+  models: models.describe("What model names mean."),
+  tiers: tiers.describe("Bedrock service tiers."),
+  store: store.describe("Where keys and usage are kept."),
+  plugins: z.array(plugin).default(() => DEFAULT_PLUGINS.map((use) => plugin.parse({ use })))
+    .describe("The pipeline, in order."),
+  limits: limits.describe("Sizes and times."),
+  log: log.describe("What is logged, and how."),
+});
+
+/** A checked configuration. */
+export type Config = z.output<typeof configSchema>;
+/** One entry of the pipeline. */
+export type PluginEntry = z.output<typeof plugin>;
+/** Where keys and usage are kept. */
+export type StoreConfig = z.output<typeof store>;
+/** Bedrock's service tiers (Bedrock User Guide, Service tiers; [D]). */
+export type ServiceTier = z.output<typeof serviceTier>;
+/** Ways to a model. */
+export type Route = z.output<typeof route>;
+/** What an alias says. */
+export type Alias = z.output<typeof alias>;
+
+/** JSON Schema of config.yaml, for editors. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(configSchema, { io: "input" });
+}

@@ -1,0 +1,63 @@
+/**
+ * Listens, and stops without cutting anybody off.
+ * @module
+ */
+import { newRequestId } from "../pipeline/exchange.ts";
+import { createApp } from "./app.ts";
+import { errorFields } from "../log.ts";
+import type { Services } from "./services.ts";
+import { toApiError } from "./errors.ts";
+import { jsonResponse } from "./headers.ts";
+
+/** A listening server. */
+export interface Server {
+  /** Base URL, e.g. `http://127.0.0.1:8000`. */
+  readonly url: string;
+  /** The port in use. */
+  readonly port: number;
+  /** Stops accepting, lets open answers finish, resolves when all have. */
+  stop(): Promise<void>;
+}
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** Host name or address. */
+  hostname: string;
+  /** Port; 0 for any free one. */
+  port: number;
+}
+
+function urlOf(hostname: string, port: number): string {
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * Starts to listen.
+ *
+ * @throws {Deno.errors.AddrInUse} If the port is taken
+ * @throws {Deno.errors.PermissionDenied} If the port or host may not be used
+ */
+export function startServer(services: Services, options: ListenOptions): Server {
+  const app = createApp(services);
+  const server = Deno.serve({
+    hostname: options.hostname,
+    port: options.port,
+    onListen: () => {},
+    onError: (error) => {
+      services.log.error("Request failed outside every handler", { cause: errorFields(error) });
+      const requestId = newRequestId();
+      const told = toApiError(error);
+      return jsonResponse(JSON.stringify(told.body(requestId)), { requestId, status: told.status });
+    },
+  }, app.fetch);
+  const { port } = server.addr as Deno.NetAddr;
+  return {
+    url: urlOf(options.hostname, port),
+    port,
+    async stop() {
+      await server.shutdown();
+      await services.background.settled();
+    },
+  };
+}
