@@ -1,0 +1,84 @@
+/**
+ * What every store does alike.
+ * @module
+ */
+import type { ListOptions, StoreKey } from "./store.ts";
+
+/** A call on a store after its `close`. */
+export class StoreClosed extends Error {
+  /** Always `StoreClosed`. */
+  override readonly name = "StoreClosed";
+
+  /** The message says that it is closed. */
+  constructor() {
+    super("Cannot use the store as it must be open: it is closed");
+  }
+}
+
+const encoder = new TextEncoder();
+const LARGEST_KEY = 1_024;
+
+/**
+ * Checks a key.
+ *
+ * @throws {RangeError} If a part is empty, or both together are over 1,024 bytes of UTF-8
+ */
+export function checkKey([partition, sort]: StoreKey): void {
+  if (partition === "" || sort === "") {
+    throw new RangeError(
+      `Cannot use a key with an empty part: ${JSON.stringify([partition, sort])}`,
+    );
+  }
+  // Three bytes are the most a UTF-16 unit takes: short keys need no encoding to be known as short.
+  if (3 * (partition.length + sort.length) <= LARGEST_KEY) return;
+  const size = encoder.encode(partition).byteLength + encoder.encode(sort).byteLength;
+  if (size > LARGEST_KEY) {
+    throw new RangeError(
+      `Cannot use a key as it must be at most ${LARGEST_KEY} bytes: it is ${size}`,
+    );
+  }
+}
+
+/** Compares by UTF-8 bytes, which is by code points: `<` compares UTF-16 units, and puts 🌍 before U+FFFD. */
+export function compareUtf8(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const x = a.charCodeAt(at);
+    const y = b.charCodeAt(at);
+    if (x === y) continue;
+    const xSurrogate = x >= 0xd800 && x <= 0xdfff;
+    const ySurrogate = y >= 0xd800 && y <= 0xdfff;
+    if (xSurrogate !== ySurrogate) return xSurrogate ? 1 : -1;
+    return x - y;
+  }
+  return a.length - b.length;
+}
+
+/** Whether a sort string is one that a listing wants. */
+export function inRange(sort: string, { from, to, prefix }: ListOptions): boolean {
+  return (prefix === undefined || sort.startsWith(prefix)) &&
+    (from === undefined || compareUtf8(sort, from) >= 0) &&
+    (to === undefined || compareUtf8(sort, to) < 0);
+}
+
+/**
+ * Adds deltas to counters.
+ *
+ * @throws {RangeError} If a delta or a sum is no safe integer
+ */
+export function addCounters(
+  counters: Readonly<Record<string, number>>,
+  deltas: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sums = { ...counters };
+  for (const [name, delta] of Object.entries(deltas)) {
+    const sum = (sums[name] ?? 0) + delta;
+    if (!Number.isSafeInteger(delta) || !Number.isSafeInteger(sum)) {
+      throw new RangeError(
+        `Cannot add to '${name}' as delta and sum must be safe integers: ${delta}, ${sum}`,
+      );
+    }
+    sums[name] = sum;
+  }
+  return sums;
+}

@@ -1,0 +1,214 @@
+/**
+ * A store in one file, on Deno KV (SQLite). Several processes may open the same file: the server, and the
+ * command line beside it.
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { addCounters, checkKey, StoreClosed } from "./common.ts";
+import type { Entry, ListOptions, PutOptions, Store, StoreKey, Version } from "./store.ts";
+
+/** What is stored: the value, and its end by our clock, which tests can move. */
+interface Envelope {
+  readonly value: unknown;
+  readonly expiresAt?: number;
+}
+
+/** Deno KV's own limit is 64 KiB for key and value; JSON text is stored, so its size is known beforehand. */
+const LARGEST_VALUE = 60_000;
+/** Concurrent writers of one entry each win once in turn: so many turns are more than there are writers. */
+const MOST_TURNS = 1_000;
+
+/**
+ * Opens the file, and makes it if it is not there.
+ *
+ * @param options.path Path of the file; `:memory:` for none
+ * @throws {Error} That says what to do, if the file cannot be opened or written
+ */
+export async function openDenoKvStore(
+  { path, clock }: { path: string; clock: Clock },
+): Promise<Store> {
+  try {
+    return new DenoKvStore(await whenUnlocked(() => Deno.openKv(path)), clock);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `Cannot open the store ${path}: ${reason}. Set store.path to a file in a folder that exists and may be written`,
+      { cause },
+    );
+  }
+}
+
+/** Another process writes: it is done in milliseconds, so the wait is real time and short, whatever our clock says. */
+const LOCKED = /database is locked|SQLITE_BUSY/i;
+const LONGEST_LOCK_MS = 5_000;
+
+async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + LONGEST_LOCK_MS;
+  for (let wait = 1;; wait = Math.min(wait * 2, 50)) {
+    try {
+      return await operation();
+    } catch (error) {
+      const locked = error instanceof Error && LOCKED.test(error.message);
+      if (!locked || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random())));
+    }
+  }
+}
+
+class DenoKvStore implements Store {
+  readonly #kv: Deno.Kv;
+  readonly #clock: Clock;
+  #closed = false;
+
+  constructor(kv: Deno.Kv, clock: Clock) {
+    this.#kv = kv;
+    this.#clock = clock;
+  }
+
+  async get<T>(key: StoreKey): Promise<Entry<T> | undefined> {
+    this.#check(key);
+    return this.#entry<T>(key, await this.#read(key));
+  }
+
+  async put(key: StoreKey, value: unknown, options: PutOptions = {}): Promise<Version | undefined> {
+    this.#check(key);
+    const { when } = options;
+    const envelope = {
+      value,
+      ...(options.expiresAt === undefined ? {} : { expiresAt: options.expiresAt }),
+    };
+    if (when === undefined) {
+      const encoded = this.#encode(key, envelope);
+      const done = await whenUnlocked(() => this.#kv.set([...key], encoded, this.#life(envelope)));
+      return done.versionstamp;
+    }
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      const stored = await this.#read(key);
+      const live = this.#entry(key, stored);
+      const holds = when === "absent" ? live === undefined : live?.version === when.version;
+      if (!holds) return undefined;
+      const done = await this.#commit(key, stored, envelope);
+      if (done !== undefined) return done;
+    }
+    throw this.#contended(key);
+  }
+
+  async delete(key: StoreKey, when?: { version: Version }): Promise<boolean> {
+    this.#check(key);
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      const stored = await this.#read(key);
+      const live = this.#entry(key, stored);
+      if (live === undefined || (when !== undefined && live.version !== when.version)) return false;
+      const { ok } = await whenUnlocked(() =>
+        this.#kv.atomic().check(stored).delete([...key]).commit()
+      );
+      if (ok) return true;
+    }
+    throw this.#contended(key);
+  }
+
+  async add(
+    key: StoreKey,
+    deltas: Readonly<Record<string, number>>,
+    options: { expiresAt?: number } = {},
+  ): Promise<Readonly<Record<string, number>>> {
+    this.#check(key);
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      const stored = await this.#read(key);
+      const live = this.#entry<Record<string, number>>(key, stored);
+      const sums = addCounters(live?.value ?? {}, deltas);
+      const expiresAt = live === undefined ? options.expiresAt : live.expiresAt;
+      const envelope = { value: sums, ...(expiresAt === undefined ? {} : { expiresAt }) };
+      if (await this.#commit(key, stored, envelope) !== undefined) return sums;
+    }
+    throw this.#contended(key);
+  }
+
+  async *list<T>(partition: string, options: ListOptions = {}): AsyncIterable<Entry<T>> {
+    this.#check([partition, "any"]);
+    const { from, to, prefix, reverse = false } = options;
+    const selector: Deno.KvListSelector = {
+      start: [partition, ...(from === undefined ? [] : [from])],
+      end: to === undefined ? [partition, true] : [partition, to],
+    };
+    if (from === undefined) selector.start = [partition, prefix ?? ""];
+    let left = options.limit ?? Infinity;
+    if (left <= 0) return;
+    for await (const stored of this.#kv.list<string>(selector, { reverse })) {
+      const sort = stored.key[1];
+      if (typeof sort !== "string" || (prefix !== undefined && !sort.startsWith(prefix))) continue;
+      const entry = this.#entry<T>([partition, sort], stored);
+      if (entry === undefined) continue;
+      yield entry;
+      if (--left <= 0) return;
+    }
+  }
+
+  async ping(): Promise<void> {
+    if (this.#closed) throw new StoreClosed();
+    await this.#read(["outcrop", "ping"]);
+  }
+
+  // deno-lint-ignore require-await
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#kv.close();
+  }
+
+  #read(key: StoreKey): Promise<Deno.KvEntryMaybe<string>> {
+    return whenUnlocked(() => this.#kv.get<string>([...key]));
+  }
+
+  #check(key: StoreKey): void {
+    if (this.#closed) throw new StoreClosed();
+    checkKey(key);
+  }
+
+  #encode(key: StoreKey, envelope: Envelope): string {
+    const json = JSON.stringify(envelope);
+    if (
+      json.length * 3 > LARGEST_VALUE && new TextEncoder().encode(json).byteLength > LARGEST_VALUE
+    ) {
+      throw new RangeError(
+        `Cannot store ${key.join("/")} as it must be at most ${LARGEST_VALUE} bytes of JSON`,
+      );
+    }
+    return json;
+  }
+
+  /** The database forgets a while after the entry has ended; until then reads leave it out. */
+  #life({ expiresAt }: Envelope): { expireIn?: number } {
+    return expiresAt === undefined
+      ? {}
+      : { expireIn: Math.max(expiresAt - this.#clock.now(), 1) + 60_000 };
+  }
+
+  async #commit(
+    key: StoreKey,
+    stored: Deno.KvEntryMaybe<string>,
+    envelope: Envelope,
+  ): Promise<Version | undefined> {
+    const value = this.#encode(key, envelope);
+    const done = await this.#kv.atomic().check(stored).set([...key], value, this.#life(envelope))
+      .commit();
+    return done.ok ? done.versionstamp : undefined;
+  }
+
+  #entry<T>(
+    key: StoreKey,
+    { value, versionstamp }: Deno.KvEntryMaybe<string>,
+  ): Entry<T> | undefined {
+    if (value === null) return undefined;
+    const { value: content, expiresAt } = JSON.parse(value) as { value: T; expiresAt?: number };
+    if (expiresAt !== undefined && expiresAt <= this.#clock.now()) return undefined;
+    const entry = { key, value: content, version: versionstamp };
+    return expiresAt === undefined ? entry : { ...entry, expiresAt };
+  }
+
+  #contended(key: StoreKey): Error {
+    return new Error(
+      `Cannot write ${key.join("/")} as other writers came first ${MOST_TURNS} times`,
+    );
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * API keys: made, listed, revoked, and told apart.
+ *
+ * A key exists in plain text once, in the answer to its making. Stored is a keyed hash (HMAC-SHA-256), so
+ * that a dump of the store gives nobody a key.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import { VerdictCache } from "./key_cache.ts";
+import { idOfKey, newKey } from "./key_text.ts";
+import type { Store } from "./store.ts";
+
+/** What a key's holder may do; what is absent is not limited. */
+export interface KeyFields {
+  /** What people call it. */
+  readonly name: string;
+  /** Whose it is. */
+  readonly user?: string;
+  /** Whose team's it is. */
+  readonly team?: string;
+  /** ISO time of its end. */
+  readonly expires_at?: string;
+  /** Globs over the model names it may ask for. */
+  readonly models?: readonly string[];
+  /** Service tier of its requests. */
+  readonly tier?: "default" | "priority" | "flex" | "reserved";
+  /** Limits of its own. */
+  readonly limits?: {
+    /** Requests per minute. */
+    readonly requests_per_minute?: number;
+    /** Input tokens per minute. */
+    readonly input_tokens_per_minute?: number;
+    /** Output tokens per minute. */
+    readonly output_tokens_per_minute?: number;
+    /** Requests at the same time. */
+    readonly concurrency?: number;
+  };
+  /** What it may spend. */
+  readonly budget?: {
+    /** US dollars. */
+    readonly usd: number;
+    /** In each of these. */
+    readonly per: "day" | "week" | "month";
+  };
+  /** Life of its cached prompts. */
+  readonly cache_ttl?: "5m" | "1h";
+}
+
+/** A key, without what would let anybody use it. */
+export interface KeyRecord extends KeyFields {
+  /** Public id, e.g. `key_7f3k2m9x1c`. */
+  readonly id: string;
+  /** ISO time it was made. */
+  readonly created_at: string;
+  /** ISO time it was revoked. */
+  readonly revoked_at?: string;
+  /** ISO time it was last used. */
+  readonly last_used_at?: string;
+}
+
+/** Whose key it is, or why it is refused. */
+export type KeyVerdict =
+  | { readonly ok: true; readonly key: KeyRecord }
+  | { readonly ok: false; readonly reason: "malformed" | "unknown" | "revoked" | "expired" };
+
+/** A record as stored: with hashes, of which several may be valid while a key is rotated. */
+interface StoredKey extends KeyRecord {
+  readonly hashes: readonly { readonly hash: string; readonly valid_until?: string }[];
+}
+
+const PARTITION = "keys";
+const SECRET_KEY = ["meta", "key_secret"] as const;
+const NO_HASH = Buffer.alloc(32);
+
+function publicPart({ hashes: _, ...record }: StoredKey): KeyRecord {
+  return record;
+}
+
+/** The keys of one store. */
+export class Keys {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #secret: Buffer;
+  readonly #cache: VerdictCache;
+
+  private constructor(store: Store, clock: Clock, secret: Buffer) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#secret = secret;
+    this.#cache = new VerdictCache(clock, (presented) => this.#verify(presented));
+  }
+
+  /**
+   * Opens the keys of a store.
+   *
+   * @param options.secret The secret of the hash. Default: one made once and kept in the store
+   */
+  static async open(store: Store, options: { clock: Clock; secret?: string }): Promise<Keys> {
+    const secret = options.secret ?? await sharedSecret(store);
+    return new Keys(store, options.clock, Buffer.from(secret, "utf8"));
+  }
+
+  /** Makes a key. `key` is its text, here and never again. */
+  async create(fields: KeyFields): Promise<{ record: KeyRecord; key: string }> {
+    const { id, text } = newKey();
+    const created_at = new Date(this.#clock.now()).toISOString();
+    const stored: StoredKey = { id, ...fields, created_at, hashes: [{ hash: this.#hash(text) }] };
+    if (await this.#store.put([PARTITION, id], stored, { when: "absent" }) === undefined) {
+      throw new Error(`Cannot make key ${id} as its id must be new: it is taken; try again`);
+    }
+    return { record: publicPart(stored), key: text };
+  }
+
+  /** The key with this id. */
+  async get(id: string): Promise<KeyRecord | undefined> {
+    if (id === "") return undefined;
+    const entry = await this.#store.get<StoredKey>([PARTITION, id]);
+    return entry === undefined ? undefined : publicPart(entry.value);
+  }
+
+  /** Every key, revoked ones too, by id. */
+  async *list(): AsyncIterable<KeyRecord> {
+    for await (const { value } of this.#store.list<StoredKey>(PARTITION)) yield publicPart(value);
+  }
+
+  /** How many keys are in force. */
+  async count(): Promise<number> {
+    let count = 0;
+    for await (const key of this.list()) if (this.#refusal(key) === undefined) count++;
+    return count;
+  }
+
+  /** Revokes a key. Servers that run refuse it within 2 s. Undefined if there is none with this id. */
+  async revoke(id: string): Promise<KeyRecord | undefined> {
+    for (;;) {
+      const entry = await this.#store.get<StoredKey>([PARTITION, id]);
+      if (entry === undefined) return undefined;
+      if (entry.value.revoked_at !== undefined) return publicPart(entry.value);
+      const revoked = { ...entry.value, revoked_at: new Date(this.#clock.now()).toISOString() };
+      const when = { version: entry.version };
+      if (await this.#store.put([PARTITION, id], revoked, { when }) !== undefined) {
+        return publicPart(revoked);
+      }
+    }
+  }
+
+  /**
+   * Whose key this is, or why it is refused. From memory for 2 s; rejects if the store does not answer.
+   */
+  verify(presented: string): KeyVerdict | Promise<KeyVerdict> {
+    // Garbage is told by its shape and costs the store nothing.
+    if (idOfKey(presented) === undefined) return { ok: false, reason: "malformed" };
+    return this.#cache.get(presented, this.#hash(presented));
+  }
+
+  async #verify(presented: string): Promise<KeyVerdict> {
+    const id = idOfKey(presented) ?? "";
+    const entry = await this.#store.get<StoredKey>([PARTITION, id]);
+    const hash = Buffer.from(this.#hash(presented), "hex");
+    const now = this.#clock.now();
+    let matches = false;
+    // An unknown id takes as long as a known one, and no comparison ends early.
+    for (
+      const { hash: wanted, valid_until } of entry?.value.hashes ??
+        [{ hash: NO_HASH.toString("hex") }]
+    ) {
+      const inTime = valid_until === undefined || Date.parse(valid_until) > now;
+      const equal = timingSafeEqual(hash, Buffer.from(wanted, "hex"));
+      matches = (equal && inTime) || matches;
+    }
+    if (entry === undefined || !matches) return { ok: false, reason: "unknown" };
+    const reason = this.#refusal(entry.value);
+    return reason === undefined
+      ? { ok: true, key: publicPart(entry.value) }
+      : { ok: false, reason };
+  }
+
+  #refusal({ revoked_at, expires_at }: KeyRecord): "revoked" | "expired" | undefined {
+    if (revoked_at !== undefined) return "revoked";
+    return expires_at !== undefined && Date.parse(expires_at) <= this.#clock.now()
+      ? "expired"
+      : undefined;
+  }
+
+  #hash(text: string): string {
+    return createHmac("sha256", this.#secret).update(text).digest("hex");
+  }
+}
+
+/** Made by whoever opens the store first; everybody else reads it. */
+async function sharedSecret(store: Store): Promise<string> {
+  const mine = randomBytes(32).toString("hex");
+  if (await store.put(SECRET_KEY, mine, { when: "absent" }) !== undefined) return mine;
+  const kept = await store.get<string>(SECRET_KEY);
+  if (kept === undefined) {
+    throw new Error("Cannot open keys as their secret must be in the store: it is gone");
+  }
+  return kept.value;
+}

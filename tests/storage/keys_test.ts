@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { Keys } from "../../src/storage/keys.ts";
+import { openMemoryStore } from "../../src/storage/memory.ts";
+import type { Store, StoreKey } from "../../src/storage/store.ts";
+import { FakeClock } from "../fake_clock.ts";
+
+/** A store that counts what is read of keys. */
+function counting(store: Store): { store: Store; reads: () => number } {
+  let reads = 0;
+  const counted: Store = Object.create(store, {
+    get: {
+      value: (key: StoreKey) => {
+        reads++;
+        return store.get(key);
+      },
+    },
+    put: { value: store.put.bind(store) },
+    list: { value: store.list.bind(store) },
+  });
+  return { store: counted, reads: () => reads };
+}
+
+async function open() {
+  const clock = new FakeClock();
+  const inner = openMemoryStore({ clock });
+  const { store, reads } = counting(inner);
+  const keys = await Keys.open(store, { clock });
+  return { clock, inner, store, reads, keys };
+}
+
+Deno.test("create() gives a key that verify() knows", async () => {
+  const { keys } = await open();
+  const { record, key } = await keys.create({ name: "laptop", user: "ada" });
+  assert.match(key, /^sk-oc-[0-9a-z]{10}-[0-9a-z]{42}$/);
+  assert.match(record.id, /^key_[0-9a-z]{10}$/);
+  assert.deepEqual(await keys.verify(key), { ok: true, key: record });
+  assert.deepEqual(await keys.get(record.id), record);
+  assert.equal(record.created_at, "2026-11-23T12:00:00.000Z");
+});
+
+Deno.test("a dump of the store holds no key, and no part of one's secret", async () => {
+  const { keys, inner } = await open();
+  const { key } = await keys.create({ name: "laptop" });
+  const dump: string[] = [];
+  for (const partition of ["keys", "meta"]) {
+    for await (const entry of inner.list(partition)) dump.push(JSON.stringify(entry));
+  }
+  assert.equal(dump.length, 2);
+  const secret = key.slice("sk-oc-0123456789-".length);
+  assert.ok(!dump.join("\n").includes(secret.slice(0, 12)));
+});
+
+Deno.test("verify() refuses garbage without asking the store", async () => {
+  const { keys, reads } = await open();
+  const { key } = await keys.create({ name: "laptop" });
+  const before = reads();
+  const flipped = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
+  for (
+    const text of [
+      "",
+      "sk-ant-api03-xyz",
+      "sk-oc-",
+      flipped,
+      key.toUpperCase(),
+      `${key}0`,
+      "x".repeat(9_999),
+    ]
+  ) {
+    assert.deepEqual(
+      await keys.verify(text),
+      { ok: false, reason: "malformed" },
+      text.slice(0, 40),
+    );
+  }
+  assert.equal(reads(), before);
+});
+
+Deno.test("verify() refuses a well-formed key that another store made", async () => {
+  const { keys } = await open();
+  const other = await open();
+  const { key } = await other.keys.create({ name: "theirs" });
+  assert.deepEqual(await keys.verify(key), { ok: false, reason: "unknown" });
+});
+
+Deno.test("a known key is verified from memory, and asked for once by many at once", async () => {
+  const { keys, reads, clock } = await open();
+  const { key } = await keys.create({ name: "laptop" });
+  const before = reads();
+  await Promise.all(Array.from({ length: 20 }, () => keys.verify(key)));
+  assert.equal(reads() - before, 1);
+  clock.advance(1_999);
+  await keys.verify(key);
+  assert.equal(reads() - before, 1);
+  clock.advance(1);
+  await keys.verify(key);
+  assert.equal(reads() - before, 2);
+});
+
+Deno.test("a key revoked by another process is refused within 2 s", async () => {
+  const { keys, store, clock } = await open();
+  const { record, key } = await keys.create({ name: "laptop" });
+  const command = await Keys.open(store, { clock });
+  assert.equal((await keys.verify(key)).ok, true);
+  assert.equal((await command.revoke(record.id))?.revoked_at, "2026-11-23T12:00:00.000Z");
+  clock.advance(2_000);
+  assert.deepEqual(await keys.verify(key), { ok: false, reason: "revoked" });
+  assert.equal(await keys.count(), 0);
+});
+
+Deno.test("a key made by another process is accepted at once", async () => {
+  const { keys, store, clock } = await open();
+  const command = await Keys.open(store, { clock });
+  const { key } = await command.create({ name: "new" });
+  assert.equal((await keys.verify(key)).ok, true);
+});
+
+Deno.test("a key ends when its time has come", async () => {
+  const { keys, clock } = await open();
+  const expires_at = new Date(clock.now() + 60_000).toISOString();
+  const { key } = await keys.create({ name: "short", expires_at });
+  assert.equal((await keys.verify(key)).ok, true);
+  clock.advance(62_000);
+  assert.deepEqual(await keys.verify(key), { ok: false, reason: "expired" });
+});
+
+Deno.test("verify() rejects when the store does not answer, and takes that for no verdict", async () => {
+  const { keys, inner, store, clock } = await open();
+  const { key } = await keys.create({ name: "laptop" });
+  let down = true;
+  const flaky: Store = Object.create(store, {
+    get: { value: (at: StoreKey) => down ? Promise.reject(new Error("down")) : inner.get(at) },
+  });
+  const secret = (await inner.get<string>(["meta", "key_secret"]))?.value ?? "";
+  const served = await Keys.open(flaky, { clock, secret });
+  await assert.rejects(async () => await served.verify(key), /down/);
+  down = false;
+  assert.equal((await served.verify(key)).ok, true);
+});
+
+Deno.test("the secret of the environment, not the store's, decides who is known", async () => {
+  const { store, clock } = await open();
+  const a = await Keys.open(store, { clock, secret: "one secret" });
+  const b = await Keys.open(store, { clock, secret: "another secret" });
+  const { key } = await a.create({ name: "laptop" });
+  assert.equal((await a.verify(key)).ok, true);
+  assert.deepEqual(await b.verify(key), { ok: false, reason: "unknown" });
+});
