@@ -190,8 +190,9 @@ class DenoKvStore implements Store {
     envelope: Envelope,
   ): Promise<Version | undefined> {
     const value = this.#encode(key, envelope);
-    const done = await this.#kv.atomic().check(stored).set([...key], value, this.#life(envelope))
-      .commit();
+    const done = await whenUnlocked(() =>
+      this.#kv.atomic().check(stored).set([...key], value, this.#life(envelope)).commit()
+    );
     return done.ok ? done.versionstamp : undefined;
   }
 
