@@ -2,11 +2,8 @@
  * Steps 3 and 4: the body is read within the limit, and what we read of it is checked.
  * @module
  */
-import {
-  checkCountTokensRequest,
-  checkMessagesRequest,
-  checkVersion,
-} from "../anthropic/request.ts";
+import { checkCountTokensRequest, checkMessagesRequest } from "../anthropic/request.ts";
+import { checkVersion } from "../anthropic/version.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
 import { readJson } from "./body.ts";
 import type { Services } from "./services.ts";

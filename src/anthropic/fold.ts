@@ -1,0 +1,112 @@
+/**
+ * Streamed events as the whole message they tell of.
+ *
+ * Folding refuses to guess: what it does not understand gives no message rather than a wrong one.
+ * @module
+ */
+import type { AnthropicEvent, ContentBlock, Delta, Message, Usage } from "./types.ts";
+
+type Draft = Record<string, unknown> & { type: string };
+
+interface OpenBlock {
+  readonly draft: Draft;
+  /** Parts of a tool's input as they came. */
+  json: string;
+}
+
+function append(block: OpenBlock, field: string, part: unknown): boolean {
+  if (typeof part !== "string") return false;
+  const before = block.draft[field];
+  block.draft[field] = (typeof before === "string" ? before : "") + part;
+  return true;
+}
+
+/** What each kind of delta does to its block; false when it cannot. */
+const DELTAS: Readonly<Record<string, (block: OpenBlock, delta: Delta) => boolean>> = {
+  text_delta: (block, delta) => append(block, "text", delta.text),
+  thinking_delta: (block, delta) => append(block, "thinking", delta.thinking),
+  signature_delta: (block, delta) => append(block, "signature", delta.signature),
+  input_json_delta(block, delta) {
+    if (typeof delta.partial_json !== "string") return false;
+    block.json += delta.partial_json;
+    return true;
+  },
+  citations_delta(block, delta) {
+    const before = Array.isArray(block.draft.citations) ? block.draft.citations as unknown[] : [];
+    block.draft.citations = [...before, delta.citation];
+    return true;
+  },
+};
+
+/** Folds one stream. */
+export class Folder {
+  #message: Partial<Message> | undefined;
+  #usage: Usage | undefined;
+  readonly #blocks: (OpenBlock | undefined)[] = [];
+  #ended = false;
+  #failure: string | undefined;
+
+  /** Why there will be no message; undefined while there may be. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Takes the next event. */
+  push(event: AnthropicEvent): void {
+    if (this.#failure !== undefined) return;
+    switch (event.type) {
+      case "message_start":
+        this.#message = { ...event.message };
+        this.#usage = event.message.usage;
+        return;
+      case "content_block_start":
+        this.#blocks[event.index] = { draft: { ...event.content_block }, json: "" };
+        return;
+      case "content_block_delta":
+        return this.#delta(event.index, event.delta);
+      case "content_block_stop":
+        return this.#close(event.index);
+      case "message_delta":
+        Object.assign(this.#message ??= {}, event.delta);
+        this.#usage = { input_tokens: 0, output_tokens: 0, ...this.#usage, ...event.usage };
+        return;
+      case "message_stop":
+        this.#ended = true;
+        return;
+      default: // a ping, or what this version does not know: it adds nothing that a message has
+    }
+  }
+
+  /** The message, once it has ended; undefined if it has not, or something in it was not understood. */
+  message(): Message | undefined {
+    if (!this.#ended || this.#failure !== undefined || this.#message === undefined) {
+      return undefined;
+    }
+    const content = this.#blocks.filter((block) => block !== undefined).map(({ draft }) => draft);
+    return { ...this.#message, content: content as ContentBlock[], usage: this.#usage } as Message;
+  }
+
+  #delta(index: number, delta: Delta): void {
+    const block = this.#blocks[index];
+    const apply = DELTAS[delta.type];
+    if (block === undefined) this.#failure = `a delta for block ${index}, which was not started`;
+    else if (apply?.(block, delta) !== true) this.#failure = `a delta of kind ${delta.type}`;
+  }
+
+  #close(index: number): void {
+    const block = this.#blocks[index];
+    if (block === undefined || block.json === "") return;
+    try {
+      block.draft.input = JSON.parse(block.json);
+    } catch {
+      this.#failure = `input of block ${index} that is no JSON`;
+    }
+  }
+}
+
+/** Folds events that are all at hand; undefined as {@link Folder.message}. */
+export function foldEvents(events: Iterable<AnthropicEvent>): Message | undefined {
+  const folder = new Folder();
+  for (const event of events) folder.push(event);
+  return folder.message();
+}

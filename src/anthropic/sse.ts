@@ -1,0 +1,152 @@
+/**
+ * Server-sent events: written to clients, read from Bedrock's native routes.
+ *
+ * Source: WHATWG HTML, Server-sent events; Anthropic, Streaming messages ([D]).
+ * @module
+ */
+import type { ErrorBody } from "./error.ts";
+import { type EventBatch, WireEvent } from "./event.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A keep-alive. */
+export const PING: Uint8Array<ArrayBuffer> = encoder.encode(
+  'event: ping\ndata: {"type": "ping"}\n\n',
+);
+
+const DATA = "\ndata: ";
+const END = "\n\n";
+
+/** `event: NAME\ndata: ` in bytes, by name: a stream has a handful of names. */
+const heads = new Map<string, Uint8Array>();
+const tail = encoder.encode(END);
+
+function headOf(type: string): Uint8Array {
+  let head = heads.get(type);
+  if (head === undefined) {
+    head = encoder.encode(`event: ${type}${DATA}`);
+    if (heads.size < 64) heads.set(type, head);
+  }
+  return head;
+}
+
+/** An event's name must not break out of its line. */
+function nameOf(event: WireEvent): string {
+  return /[\r\n]/.test(event.type) ? "unknown" : event.type;
+}
+
+/** One chunk for events that arrived together: text is joined and encoded once, bytes are copied as they are. */
+export function encodeBatch(batch: EventBatch): Uint8Array<ArrayBuffer> {
+  if (batch.every((event) => event.rawBytes === undefined)) {
+    let text = "";
+    for (const event of batch) text += `event: ${nameOf(event)}${DATA}${event.text}${END}`;
+    return encoder.encode(text);
+  }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (const event of batch) {
+    const head = headOf(nameOf(event));
+    const { bytes } = event;
+    parts.push(head, bytes, tail);
+    size += head.byteLength + bytes.byteLength + tail.byteLength;
+  }
+  const chunk = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    chunk.set(part, at);
+    at += part.byteLength;
+  }
+  return chunk;
+}
+
+/** The `error` event that ends a stream which failed. */
+export function encodeError(body: ErrorBody): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`event: error${DATA}${JSON.stringify(body)}${END}`);
+}
+
+const LF = 10;
+const CR = 13;
+const EMPTY = new Uint8Array();
+
+/** Reads server-sent events, however they are cut into chunks; data stays bytes. */
+export class SseReader {
+  #rest: Uint8Array = EMPTY;
+  #name = "";
+  #data: Uint8Array[] = [];
+  #skipLf = false;
+
+  /** Appends the events that `chunk` completes. Records without data are no events. */
+  push(chunk: Uint8Array, out: WireEvent[]): void {
+    const bytes = this.#rest.byteLength === 0 ? chunk : join([this.#rest, chunk]);
+    let start = 0;
+    for (let at = this.#rest.byteLength; at < bytes.byteLength; at++) {
+      const byte = bytes[at];
+      if (byte !== LF && byte !== CR) {
+        this.#skipLf = false;
+        continue;
+      }
+      const secondOfPair = byte === LF && this.#skipLf;
+      this.#skipLf = byte === CR;
+      if (!secondOfPair) this.#line(bytes.subarray(start, at), out);
+      start = at + 1;
+    }
+    this.#rest = bytes.slice(start);
+  }
+
+  /** Whether no record is half read. */
+  get atBoundary(): boolean {
+    return this.#rest.byteLength === 0 && this.#data.length === 0 && this.#name === "";
+  }
+
+  #line(line: Uint8Array, out: WireEvent[]): void {
+    if (line.byteLength === 0) return this.#dispatch(out);
+    const colon = line.indexOf(0x3a);
+    if (colon === 0) return; // a comment
+    const field = decoder.decode(colon < 0 ? line : line.subarray(0, colon));
+    const from = colon < 0 ? line.byteLength : colon + (line[colon + 1] === 0x20 ? 2 : 1);
+    if (field === "data") this.#data.push(line.slice(from));
+    else if (field === "event") this.#name = decoder.decode(line.subarray(from));
+  }
+
+  #dispatch(out: WireEvent[]): void {
+    const lines = this.#data;
+    const name = this.#name;
+    this.#data = [];
+    this.#name = "";
+    if (lines.length === 0) return;
+    // JSON may stand on several lines; a line end inside it is white space, in bytes as in text.
+    const bytes = lines.length === 1
+      ? lines[0] ?? EMPTY
+      : join(lines.flatMap((line) => [line, Uint8Array.of(LF)]));
+    out.push(WireEvent.fromBytes(name === "" ? typeOf(bytes) : name, bytes));
+  }
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return bytes;
+}
+
+const TYPE_FIRST = /^\s*\{\s*"type"\s*:\s*"([A-Za-z0-9_.-]+)"/;
+
+/**
+ * The `type` of an event's JSON: read off its first bytes where it stands there, as it does in what Bedrock
+ * sends; else by parsing. Empty when it has none.
+ */
+export function typeOf(bytes: Uint8Array): string {
+  const type = TYPE_FIRST.exec(decoder.decode(bytes.subarray(0, 64)))?.[1];
+  if (type !== undefined) return type;
+  try {
+    const value: unknown = JSON.parse(decoder.decode(bytes));
+    const found = typeof value === "object" && value !== null && "type" in value ? value.type : "";
+    return typeof found === "string" ? found : "";
+  } catch {
+    return ""; // no JSON, so no event of ours: whoever asked decides
+  }
+}
