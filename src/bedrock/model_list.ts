@@ -1,0 +1,123 @@
+/**
+ * The list of models in Anthropic's shape, and its pages.
+ *
+ * Source: Anthropic API reference, List models ([T]).
+ * @module
+ */
+import { ApiError } from "../anthropic/error.ts";
+import type { ModelRow } from "./model_table.ts";
+
+/** One model, as Anthropic's API tells of it. */
+export interface ModelInfo {
+  /** Name to ask for. */
+  readonly id: string;
+  /** Always `model`. */
+  readonly type: "model";
+  /** What people call it. */
+  readonly display_name: string;
+  /** ISO time of its release; the epoch when it is not known, as Anthropic does. */
+  readonly created_at: string;
+  /** `active` or `deprecated`. */
+  readonly lifecycle: string;
+  /** Always null here: Bedrock ends models by account. */
+  readonly deprecated_at: string | null;
+  /** Always null here. */
+  readonly retires_at: string | null;
+  /** haiku, sonnet, opus, fable, mythos; null for others. */
+  readonly line: string | null;
+  /** Tokens of context; null when not known. */
+  readonly max_input_tokens: number | null;
+  /** Tokens of an answer at most; null when not known. */
+  readonly max_tokens: number | null;
+  /** Not told: null, as Anthropic's shape allows. */
+  readonly capabilities: null;
+}
+
+/** A page of the list. */
+export interface ModelPage {
+  /** The models. */
+  readonly data: readonly ModelInfo[];
+  /** Whether more follow in the direction asked for. */
+  readonly has_more: boolean;
+  /** First id of the page. */
+  readonly first_id: string | null;
+  /** Last id of the page. */
+  readonly last_id: string | null;
+}
+
+function infoOf(id: string, row: ModelRow | undefined): ModelInfo {
+  return {
+    id,
+    type: "model",
+    display_name: row === undefined
+      ? id
+      : row.names.includes(id)
+      ? row.displayName
+      : `${id} (${row.displayName})`,
+    created_at: row?.createdAt ?? "1970-01-01T00:00:00Z",
+    lifecycle: row?.deprecated ? "deprecated" : "active",
+    deprecated_at: null,
+    retires_at: null,
+    line: row?.line ?? null,
+    max_input_tokens: row?.context ?? null,
+    max_tokens: row?.output ?? null,
+    capabilities: null,
+  };
+}
+
+/** Tells of names, each once, by the row of the model it stands for. */
+export function listModels(
+  names: readonly string[],
+  rowOf: (name: string) => ModelRow | undefined,
+): ModelInfo[] {
+  return [...new Set(names)].map((name) => infoOf(name, rowOf(name)));
+}
+
+const DEFAULT_LIMIT = 20;
+const LARGEST_LIMIT = 1_000;
+
+/** The query of `GET /v1/models`. */
+export interface PageQuery {
+  /** 1 to 1,000; 20 when absent. */
+  limit?: string | undefined;
+  /** Page of what follows this id. */
+  after_id?: string | undefined;
+  /** Page of what stands before this id. */
+  before_id?: string | undefined;
+}
+
+function readLimit(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_LIMIT;
+  const limit = Number(text);
+  if (/^\d+$/.test(text) && limit >= 1 && limit <= LARGEST_LIMIT) return limit;
+  throw new ApiError(
+    "invalid_request_error",
+    `limit: Input should be a whole number from 1 to ${LARGEST_LIMIT}`,
+  );
+}
+
+function positionOf(models: readonly ModelInfo[], id: string, field: string): number {
+  const position = models.findIndex((model) => model.id === id);
+  if (position >= 0) return position;
+  throw new ApiError("invalid_request_error", `${field}: Input should be the id of a listed model`);
+}
+
+/**
+ * One page.
+ *
+ * @throws {ApiError} `invalid_request_error` that names the field
+ */
+export function pageModels(models: readonly ModelInfo[], query: PageQuery): ModelPage {
+  const limit = readLimit(query.limit);
+  const { after_id, before_id } = query;
+  const from = after_id === undefined ? 0 : positionOf(models, after_id, "after_id") + 1;
+  const to = before_id === undefined ? models.length : positionOf(models, before_id, "before_id");
+  const rest = models.slice(from, Math.max(from, to));
+  const data = before_id !== undefined ? rest.slice(-limit) : rest.slice(0, limit);
+  return {
+    data,
+    has_more: rest.length > data.length,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+  };
+}
