@@ -35,138 +35,44 @@ const M = 1_000_000;
 const K = 1_000;
 
 const CLAUDE: readonly ModelRow[] = [
-  claude("opus-5-5", "Claude Opus 5.5", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-    "us-gov",
-  ]),
-  claude("sonnet-5-5", "Claude Sonnet 5.5", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-    "us-gov",
-  ]),
-  claude("haiku-5-5", "Claude Haiku 5.5", undefined, undefined, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-  ]),
-  claude("fable-5-1", "Claude Fable 5.1", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "us-gov",
-  ]),
-  claude("fable-5", "Claude Fable 5", M, 128 * K, ["global", "us", "eu", "us-gov"]),
-  claude("opus-5", "Claude Opus 5", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "us-gov",
-  ]),
-  claude("sonnet-5", "Claude Sonnet 5", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-    "us-gov",
-  ]),
-  claude("opus-4-8", "Claude Opus 4.8", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-    "us-gov",
-  ]),
-  claude("opus-4-7", "Claude Opus 4.7", M, 128 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-    "us-gov",
-  ]),
+  claude("opus-5-5", "Claude Opus 5.5", M, 128 * K, "global us eu au jp us-gov"),
+  claude("sonnet-5-5", "Claude Sonnet 5.5", M, 128 * K, "global us eu au jp us-gov"),
+  claude("haiku-5-5", "Claude Haiku 5.5", undefined, undefined, "global us eu au jp"),
+  claude("fable-5-1", "Claude Fable 5.1", M, 128 * K, "global us eu us-gov"),
+  claude("fable-5", "Claude Fable 5", M, 128 * K, "global us eu us-gov"),
+  claude("opus-5", "Claude Opus 5", M, 128 * K, "global us eu au us-gov"),
+  claude("sonnet-5", "Claude Sonnet 5", M, 128 * K, "global us eu au jp us-gov"),
+  claude("opus-4-8", "Claude Opus 4.8", M, 128 * K, "global us eu au jp us-gov"),
+  claude("opus-4-7", "Claude Opus 4.7", M, 128 * K, "global us eu au jp us-gov"),
   {
-    ...claude("opus-4-6", "Claude Opus 4.6", M, 128 * K, [
-      "global",
-      "us",
-      "eu",
-      "au",
-      "us-gov",
-    ]),
+    ...claude("opus-4-6", "Claude Opus 4.6", M, 128 * K, "global us eu au us-gov"),
     id: "anthropic.claude-opus-4-6-v1",
   },
-  claude("sonnet-4-6", "Claude Sonnet 4.6", M, 64 * K, [
-    "global",
-    "us",
-    "eu",
-    "au",
-    "jp",
-    "us-gov",
-  ]),
-  dated("opus-4-5", "20251101", "Claude Opus 4.5", 64 * K, [
-    "global",
-    "us",
-    "eu",
-    "us-gov",
-  ]),
+  claude("sonnet-4-6", "Claude Sonnet 4.6", M, 64 * K, "global us eu au jp us-gov"),
+  dated("opus-4-5", "20251101", "Claude Opus 4.5", 64 * K, "global us eu us-gov"),
   {
-    ...dated("haiku-4-5", "20251001", "Claude Haiku 4.5", 64 * K, [
-      "global",
-      "us",
-      "eu",
-      "au",
-      "jp",
-      "us-gov",
-    ]),
+    ...dated("haiku-4-5", "20251001", "Claude Haiku 4.5", 64 * K, "global us eu au jp us-gov"),
     mantleId: "anthropic.claude-haiku-4-5",
   },
   {
-    ...dated("sonnet-4-5", "20250929", "Claude Sonnet 4.5", 64 * K, [
-      "global",
-      "us",
-      "eu",
-      "au",
-      "jp",
-      "us-gov",
-    ]),
+    ...dated("sonnet-4-5", "20250929", "Claude Sonnet 4.5", 64 * K, "global us eu au jp us-gov"),
     deprecated: true,
   },
   {
-    ...dated("opus-4-1", "20250805", "Claude Opus 4.1", 32 * K, ["us", "eu"]),
+    ...dated("opus-4-1", "20250805", "Claude Opus 4.1", 32 * K, "us eu"),
     deprecated: true,
   },
   {
-    ...dated("sonnet-4", "20250514", "Claude Sonnet 4", 64 * K, [
-      "global",
-      "us",
-      "eu",
-      "apac",
-    ]),
+    ...dated("sonnet-4", "20250514", "Claude Sonnet 4", 64 * K, "global us eu apac"),
     deprecated: true,
   },
 ];
 
 const OPEN: readonly ModelRow[] = [
-  open("amazon.nova-2-lite-v1:0", "Nova 2 Lite", [
-    "global",
-    "us",
-    "eu",
-    "jp",
-  ]),
-  open("amazon.nova-pro-v1:0", "Nova Pro", ["us", "eu", "apac"]),
-  open("amazon.nova-lite-v1:0", "Nova Lite", ["us", "eu", "apac"]),
-  open("amazon.nova-micro-v1:0", "Nova Micro", ["us", "eu", "apac"]),
+  open("amazon.nova-2-lite-v1:0", "Nova 2 Lite", "global us eu jp"),
+  open("amazon.nova-pro-v1:0", "Nova Pro", "us eu apac"),
+  open("amazon.nova-lite-v1:0", "Nova Lite", "us eu apac"),
+  open("amazon.nova-micro-v1:0", "Nova Micro", "us eu apac"),
   open("qwen.qwen3-coder-next", "Qwen3 Coder Next"),
   open("qwen.qwen3-coder-480b-a35b-v1:0", "Qwen3 Coder 480B A35B"),
   open("qwen.qwen3-coder-30b-a3b-v1:0", "Qwen3 Coder 30B A3B"),
@@ -188,9 +94,7 @@ const OPEN: readonly ModelRow[] = [
   open("openai.gpt-oss-20b-1:0", "gpt-oss 20B"),
   open("mistral.mistral-large-3-675b-instruct", "Mistral Large 3"),
   open("mistral.devstral-2-123b", "Devstral 2"),
-  open("meta.llama4-maverick-17b-instruct-v1:0", "Llama 4 Maverick", [
-    "us",
-  ]),
+  open("meta.llama4-maverick-17b-instruct-v1:0", "Llama 4 Maverick", "us"),
   open("google.gemma-3-27b-it", "Gemma 3 27B"),
   open("nvidia.nemotron-super-3-120b", "Nemotron Super 3 120B"),
 ];
@@ -200,12 +104,12 @@ function claude(
   displayName: string,
   context: number | undefined,
   output: number | undefined,
-  profiles: readonly string[],
+  profiles: string,
 ): ModelRow {
   return {
     id: `anthropic.claude-${name}`,
     names: [`claude-${name}`],
-    profiles,
+    profiles: profiles.split(" "),
     displayName,
     context,
     output,
@@ -218,7 +122,7 @@ function dated(
   date: string,
   displayName: string,
   output: number,
-  profiles: readonly string[],
+  profiles: string,
 ): ModelRow {
   return {
     ...claude(name, displayName, 200 * K, output, profiles),
@@ -229,8 +133,13 @@ function dated(
   };
 }
 
-function open(id: string, displayName: string, profiles: readonly string[] = []): ModelRow {
-  return { id, names: [id], profiles, displayName };
+function open(id: string, displayName: string, profiles: string = ""): ModelRow {
+  return {
+    id,
+    names: [id],
+    profiles: profiles.split(" ").filter((prefix) => prefix !== ""),
+    displayName,
+  };
 }
 
 /** Every model of the table: Claude first, the newest first. */
