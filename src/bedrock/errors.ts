@@ -212,6 +212,18 @@ export function errorFromFrame(frame: Frame): BedrockError {
   });
 }
 
+/** The error of an `error` event in Anthropic's own stream. */
+export function errorFromEvent(data: string): BedrockError {
+  const told = readBody(data);
+  const rule = ANTHROPIC_RULES[told.anthropicType ?? ""] ?? { type: "api_error", retryable: true };
+  return new BedrockError(rule.type, told.message ?? "Amazon Bedrock ended the stream", {
+    exception: told.anthropicType ?? "error event",
+    retryable: rule.retryable ?? false,
+    headers: retryAfter(rule.type, null),
+    ...(told.details === undefined ? {} : { details: told.details }),
+  });
+}
+
 /** The error of a call that got no answer: no connection, a reset, a name that does not resolve. */
 export function connectionError(cause: unknown): BedrockError {
   return new BedrockError("api_error", "Amazon Bedrock could not be reached: try again", {

@@ -1,0 +1,129 @@
+/**
+ * Step 9 for Claude: what Bedrock streams are Anthropic's own events, whose bytes are passed on.
+ *
+ * Source: Bedrock API reference, InvokeModelWithResponseStream ([T]); recorded streams ([R]).
+ * @module
+ */
+import { WireEvent } from "../../anthropic/event.ts";
+import { SseReader, typeOf } from "../../anthropic/sse.ts";
+import type { Message } from "../../anthropic/types.ts";
+import { membersOf } from "../../json/scan.ts";
+import { editJson } from "../../json/edit.ts";
+import { brokenAnswer, errorFromEvent } from "../errors.ts";
+import type { Frame } from "../frames.ts";
+import type { ChunkDecoder, FrameEvents } from "../stream.ts";
+
+const utf8 = new TextDecoder();
+const METRICS = "amazon-bedrock-invocationMetrics";
+
+/** What both native streams do with an event, and know of the end. */
+class NativeEvents {
+  #stopped = false;
+
+  /** Appends an event; its failure is thrown. */
+  take(event: WireEvent, out: WireEvent[]): void {
+    if (event.type === "error") throw errorFromEvent(event.text);
+    if (event.type !== "message_stop") {
+      out.push(event);
+      return;
+    }
+    this.#stopped = true;
+    out.push(event.text.includes(METRICS) ? withoutMetrics(event) : event);
+  }
+
+  /** @throws {BedrockError} If the message has not ended */
+  end(): void {
+    if (!this.#stopped) {
+      throw brokenAnswer("The stream from Amazon Bedrock ended before the message did: try again");
+    }
+  }
+}
+
+function withoutMetrics(event: WireEvent): WireEvent {
+  return WireEvent.fromBytes(
+    event.type,
+    editJson(event.bytes, [{ path: [METRICS], remove: true }]),
+  );
+}
+
+/** Payload of a `chunk` frame: `{"bytes":"<base64 of one event>","p":"<padding>"}`. */
+const BYTES_FIRST = [...'{"bytes":"'].map((character) => character.charCodeAt(0));
+const QUOTE = 0x22;
+
+/** The base64 text in a chunk's payload, found without parsing it where it stands first, as it does. */
+function base64Of(payload: Uint8Array): string {
+  if (BYTES_FIRST.every((byte, index) => payload[index] === byte)) {
+    const end = payload.indexOf(QUOTE, BYTES_FIRST.length);
+    if (end > 0) return utf8.decode(payload.subarray(BYTES_FIRST.length, end));
+  }
+  for (const { key, valueStart, end } of membersOf(payload, 0)) {
+    if (key === "bytes") return String(JSON.parse(utf8.decode(payload.subarray(valueStart, end))));
+  }
+  throw brokenAnswer("A chunk of the stream from Amazon Bedrock holds no bytes: try again");
+}
+
+function decodeBase64(text: string): Uint8Array {
+  try {
+    return Uint8Array.fromBase64(text);
+  } catch (error) {
+    throw brokenAnswer("A chunk of the stream from Amazon Bedrock is no base64: try again", error);
+  }
+}
+
+/** InvokeModelWithResponseStream: an event in base64 in each `chunk` frame. */
+export class InvokeDecoder implements FrameEvents {
+  readonly #events = new NativeEvents();
+
+  /** Appends the event of one frame. */
+  push(frame: Frame, out: WireEvent[]): void {
+    if (frame.type !== "chunk") return;
+    const bytes = decodeBase64(base64Of(frame.payload));
+    const type = typeOf(bytes);
+    if (type === "") {
+      throw brokenAnswer("An event of the stream from Amazon Bedrock has no type: try again");
+    }
+    this.#events.take(WireEvent.fromBytes(type, bytes), out);
+  }
+
+  /** Throws if the message has not ended. */
+  end(): void {
+    this.#events.end();
+  }
+}
+
+/** Bedrock's Messages endpoint and mantle: plain server-sent events. */
+export class NativeSseDecoder implements ChunkDecoder {
+  readonly #reader = new SseReader();
+  readonly #events = new NativeEvents();
+
+  /** Appends the events that a chunk completes. */
+  push(chunk: Uint8Array, out: WireEvent[]): void {
+    const read: WireEvent[] = [];
+    this.#reader.push(chunk, read);
+    for (const event of read) this.#events.take(event, out);
+  }
+
+  /** Throws if the message has not ended. */
+  end(): void {
+    this.#events.end();
+  }
+}
+
+/**
+ * Reads a whole answer.
+ *
+ * @throws {BedrockError} If it is no message: one family answers 200 in another shape
+ */
+export function nativeMessage(bytes: Uint8Array): Message {
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(bytes));
+  } catch (error) {
+    throw brokenAnswer("Amazon Bedrock's answer is no JSON: try again", error);
+  }
+  const message = value as Partial<Message> | null;
+  const whole = typeof message === "object" && message !== null && message.type === "message" &&
+    Array.isArray(message.content) && typeof message.usage === "object" && message.usage !== null;
+  if (!whole) throw brokenAnswer("Amazon Bedrock's answer is no message: try again");
+  return message as Message;
+}

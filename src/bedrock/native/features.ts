@@ -1,0 +1,36 @@
+/**
+ * What a Claude model on Bedrock does not take of Anthropic's body: data, by model.
+ *
+ * Source: Bedrock User Guide, Anthropic Claude Messages API; Anthropic, Claude on Amazon Bedrock; live probes
+ * ([D], [L 2026-09-05]).
+ * @module
+ */
+import { compileGlob } from "../../text/glob.ts";
+
+/** What a model takes. */
+export interface ClaudeFeatures {
+  /** Messages of role `system` inside the conversation. */
+  readonly systemMessages: boolean;
+  /** temperature, top_p and top_k. */
+  readonly sampling: boolean;
+}
+
+/** First match wins; `*` stands for any text. */
+const TABLE: readonly (readonly [models: string, features: ClaudeFeatures])[] = [
+  ["anthropic.claude-fable-5*", { systemMessages: true, sampling: false }],
+  ["anthropic.claude-mythos-*", { systemMessages: true, sampling: false }],
+  ["anthropic.claude-opus-5*", { systemMessages: true, sampling: false }],
+  ["anthropic.claude-opus-4-8*", { systemMessages: true, sampling: false }],
+  ["anthropic.claude-opus-4-7*", { systemMessages: false, sampling: false }],
+  ["anthropic.claude-sonnet-5*", { systemMessages: false, sampling: false }],
+  ["anthropic.claude-haiku-5*", { systemMessages: false, sampling: false }],
+  ["*", { systemMessages: false, sampling: true }],
+];
+
+const rows = TABLE.map(([models, features]) => ({ glob: compileGlob(models), features }));
+const ANY: ClaudeFeatures = { systemMessages: false, sampling: true };
+
+/** What the model with this foundation id takes. */
+export function claudeFeatures(baseId: string): ClaudeFeatures {
+  return rows.find(({ glob }) => glob.matches(baseId))?.features ?? ANY;
+}

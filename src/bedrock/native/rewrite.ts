@@ -1,0 +1,136 @@
+/**
+ * Makes an Anthropic body one that a Claude model on Bedrock takes: nothing is copied that need not change, so
+ * that the difference to the original is small and is told by identity.
+ * @module
+ */
+import { foldSystemMessages } from "../../anthropic/fold_system.ts";
+import type { ContentBlock, InputMessage, MessagesRequest, Tool } from "../../anthropic/types.ts";
+import { isSyntheticSignature } from "../converse/signature.ts";
+import { claudeFeatures } from "./features.ts";
+
+/** What rewriting goes by. */
+export interface RewriteOptions {
+  /** Foundation model id. */
+  readonly baseId: string;
+  /** The route. */
+  readonly route: "invoke" | "messages" | "mantle";
+  /** Betas that are sent. */
+  readonly betas: readonly string[];
+}
+
+/** A body rewritten, and what was left out. */
+export interface Rewritten {
+  /** Shares with the body given what did not change. */
+  readonly body: MessagesRequest;
+  /** Fields left out, by name. */
+  readonly dropped: readonly string[];
+}
+
+/** The same list when no item changed; items that became undefined are left out. */
+function mapShared<T>(items: readonly T[], change: (item: T) => T | undefined): readonly T[] {
+  let changed = false;
+  const result: T[] = [];
+  for (const item of items) {
+    const next = change(item);
+    if (next !== item) changed = true;
+    if (next !== undefined) result.push(next);
+  }
+  return changed ? result : items;
+}
+
+function without<T extends object>(value: T, field: string): T {
+  const copy = { ...value } as Record<string, unknown>;
+  delete copy[field];
+  return copy as T;
+}
+
+class Rewriter {
+  readonly dropped = new Set<string>();
+  readonly #options: RewriteOptions;
+
+  constructor(options: RewriteOptions) {
+    this.#options = options;
+  }
+
+  drop<T extends object>(value: T, field: string, name: string = field): T {
+    if (!(field in value)) return value;
+    this.dropped.add(name);
+    return without(value, field);
+  }
+
+  /** `scope` shares a cache between conversations of one organisation; Bedrock has no such thing. */
+  cacheControl<T extends { readonly cache_control?: ContentBlock["cache_control"] }>(value: T): T {
+    const control = value.cache_control;
+    if (typeof control !== "object" || control === null || !("scope" in control)) return value;
+    return { ...value, cache_control: this.drop(control, "scope", "cache_control.scope") };
+  }
+
+  block(block: ContentBlock): ContentBlock | undefined {
+    if (block.type === "text" && typeof block.text === "string" && block.text.trim() === "") {
+      return undefined;
+    }
+    if (block.type === "thinking") {
+      const { signature } = block;
+      // Claude refuses reasoning it has not signed; what another model thought is not needed to go on.
+      const foreign = typeof signature !== "string" || signature === "" ||
+        isSyntheticSignature(signature);
+      if (foreign) this.dropped.add("thinking (unsigned)");
+      return foreign ? undefined : block;
+    }
+    const marked = this.cacheControl(block);
+    if (marked.type !== "tool_result" || !Array.isArray(marked.content)) return marked;
+    const inner = marked.content as readonly ContentBlock[];
+    const content = mapShared(inner, (one) => this.block(one));
+    return content === inner ? marked : { ...marked, content };
+  }
+
+  message(message: InputMessage): InputMessage | undefined {
+    const perTurn = this.#options.betas.some((beta) =>
+      beta.startsWith("mid-conversation-output-config-") || beta.startsWith("per-turn-control-")
+    );
+    const kept = perTurn
+      ? message
+      : this.drop(message, "output_config", "messages[].output_config");
+    if (typeof kept.content === "string") return kept.content.trim() === "" ? undefined : kept;
+    const content = mapShared(kept.content, (block) => this.block(block));
+    if (content.length === 0) return undefined;
+    return content === kept.content ? kept : { ...kept, content };
+  }
+
+  tool(tool: Tool): Tool {
+    const eager = this.#options.route === "invoke"
+      ? this.drop(tool, "eager_input_streaming")
+      : tool;
+    return this.cacheControl(eager);
+  }
+
+  body(body: MessagesRequest): MessagesRequest {
+    const features = claudeFeatures(this.#options.baseId);
+    const changes: Record<string, unknown> = {};
+    const folded = features.systemMessages ? body.messages : foldSystemMessages(body.messages);
+    const messages = mapShared(folded, (message) => this.message(message));
+    if (messages !== body.messages) changes.messages = messages;
+    if (Array.isArray(body.system)) {
+      const blocks = body.system as readonly ContentBlock[];
+      const system = mapShared(blocks, (block) => this.block(block));
+      if (system !== blocks) changes.system = system.length === 0 ? undefined : system;
+    }
+    if (body.tools !== undefined && body.tools !== null) {
+      const tools = mapShared(body.tools, (tool) => this.tool(tool));
+      if (tools !== body.tools) changes.tools = tools;
+    }
+    let result: MessagesRequest = Object.keys(changes).length === 0
+      ? body
+      : { ...body, ...changes };
+    if (!features.sampling) {
+      for (const field of ["temperature", "top_p", "top_k"]) result = this.drop(result, field);
+    }
+    return result;
+  }
+}
+
+/** Rewrites a body for its model and route. */
+export function rewriteNative(body: MessagesRequest, options: RewriteOptions): Rewritten {
+  const rewriter = new Rewriter(options);
+  return { body: rewriter.body(body), dropped: [...rewriter.dropped] };
+}
