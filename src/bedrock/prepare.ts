@@ -91,10 +91,9 @@ function prepareNative(target: Target, question: Question): Prepared {
 function prepareConverse(target: Target, question: Question): Prepared {
   const built = buildConverseRequest({
     body: question.body,
-    modelId: target.baseId,
     quirks: quirksOf(target.baseId),
     betas: question.betas,
-    ...(target.tier === undefined ? {} : { tier: target.tier }),
+    tier: target.tier,
   });
   const streamed = question.body.stream === true && built.streamable;
   const answerOptions = {

@@ -4,12 +4,11 @@
  * Source: Bedrock API reference, InvokeModel; Bedrock User Guide, Anthropic Claude Messages API ([T], [D]).
  * @module
  */
-import { createHash } from "node:crypto";
-import { ApiError } from "../../anthropic/error.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { ServiceTier } from "../../config/schema.ts";
 import { diffJson, editJson, type JsonEdit } from "../../json/edit.ts";
 import { encodeModelPath } from "../sign.ts";
+import { legalUserId, refuseUnsupported } from "../unsupported.ts";
 import { filterBetas } from "./betas.ts";
 import { rewriteNative } from "./rewrite.ts";
 
@@ -68,59 +67,17 @@ const DROPPED_FIELDS = [
 /** Refused by InvokeModel only. */
 const DROPPED_ON_INVOKE = ["user_profile_id", "workspace_id"];
 
-/** Fields without which the answer would be another: refused by name rather than left out. */
-const REFUSED_FIELDS = ["container", "mcp_servers"];
-/** Tools that Anthropic's servers run; Bedrock has none of them. */
-const SERVER_TOOLS = /^(web_search|web_fetch|code_execution|advisor|mcp_toolset)(_|$)/;
-
-/** Anthropic's SDK falls back to sending the whole history when it is told so. */
-function refuseThread(body: MessagesRequest): void {
-  if (body.thread === undefined) return;
-  throw new ApiError(
-    "invalid_request_error",
-    "thread: message threads are not available on Amazon Bedrock",
-    {
-      details: { error_code: "thread_unsupported_request", unsupported: ["thread"] },
-    },
-  );
-}
-
-function refuseUnsupported(body: MessagesRequest): void {
-  refuseThread(body);
-  for (const field of REFUSED_FIELDS) {
-    if (body[field] === undefined || body[field] === null) continue;
-    throw new ApiError(
-      "invalid_request_error",
-      `${field}: not available on Amazon Bedrock: leave it out`,
-    );
-  }
-  body.tools?.forEach(({ type }, index) => {
-    if (typeof type !== "string" || !SERVER_TOOLS.test(type)) return;
-    throw new ApiError(
-      "invalid_request_error",
-      `tools.${index}.type: tool type '${type}' is not supported on Amazon Bedrock: leave the tool out`,
-    );
-  });
-}
-
 /** The Agent SDK puts betas into the body. */
 function betasOf({ body, betas }: NativeInput): string[] {
   const inBody = Array.isArray(body.anthropic_beta) ? body.anthropic_beta : [];
   return [...new Set([...betas, ...inBody.filter((beta) => typeof beta === "string")])];
 }
 
-const LEGAL_USER_ID = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
-
-/** Bedrock's Messages endpoints take few characters: another id becomes a hash that is as stable. */
-export function legalUserId(userId: string): string {
-  if (LEGAL_USER_ID.test(userId)) return userId;
-  return `user_${createHash("sha256").update(userId).digest("hex").slice(0, 32)}`;
-}
-
 function withLegalUserId(body: MessagesRequest): MessagesRequest {
   const userId = body.metadata?.user_id;
-  if (typeof userId !== "string" || LEGAL_USER_ID.test(userId)) return body;
-  return { ...body, metadata: { ...body.metadata, user_id: legalUserId(userId) } };
+  if (typeof userId !== "string") return body;
+  const legal = legalUserId(userId);
+  return legal === userId ? body : { ...body, metadata: { ...body.metadata, user_id: legal } };
 }
 
 /** Fields left out of the body: those of the table, and those whose beta was left out. */

@@ -1,0 +1,150 @@
+/**
+ * Pictures and documents as Converse wants them.
+ *
+ * Source: Bedrock API reference, ImageBlock and DocumentBlock ([T]).
+ * @module
+ */
+import { ApiError } from "../../anthropic/error.ts";
+import type { ContentBlock } from "../../anthropic/types.ts";
+
+/** A content block of Converse. */
+export type ConverseBlock = Readonly<Record<string, unknown>>;
+
+const DOCUMENT_FORMATS: Readonly<Record<string, string>> = {
+  "application/pdf": "pdf",
+  "text/plain": "txt",
+  "text/csv": "csv",
+  "text/html": "html",
+  "text/markdown": "md",
+  "application/msword": "doc",
+  "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+  "application/vnd.ms-excel": "xls",
+  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+};
+
+/** Base64 of the first bytes of each format: a media type that lies is refused by Bedrock, the bytes are not. */
+const MAGIC: readonly (readonly [prefix: string, format: string])[] = [
+  ["iVBORw0KGgo", "png"],
+  ["/9j/", "jpeg"],
+  ["R0lGOD", "gif"],
+  ["UklGR", "webp"],
+];
+const IMAGE_FORMATS: Readonly<Record<string, string>> = {
+  "image/png": "png",
+  "image/jpeg": "jpeg",
+  "image/jpg": "jpeg",
+  "image/gif": "gif",
+  "image/webp": "webp",
+};
+
+interface Source {
+  readonly type?: unknown;
+  readonly media_type?: unknown;
+  readonly data?: unknown;
+  readonly content?: unknown;
+}
+
+function refuseSource(path: string, type: unknown): never {
+  throw new ApiError(
+    "invalid_request_error",
+    `${path}.source.type: '${
+      String(type)
+    }' sources are not available here: send the content as base64`,
+  );
+}
+
+/** An image block. */
+export function imageBlock(block: ContentBlock, path: string): ConverseBlock {
+  const source = block.source as Source;
+  if (source.type !== "base64") return refuseSource(path, source.type);
+  const data = String(source.data);
+  const format = MAGIC.find(([prefix]) => data.startsWith(prefix))?.[1] ??
+    IMAGE_FORMATS[String(source.media_type)];
+  if (format === undefined) {
+    throw new ApiError(
+      "invalid_request_error",
+      `${path}.source.media_type: Input should be ${Object.keys(IMAGE_FORMATS).join(", ")}`,
+    );
+  }
+  return { image: { format, source: { bytes: data } } };
+}
+
+/** Names of documents, as Converse takes them: each once in a request. */
+export class DocumentNames {
+  readonly #used = new Set<string>();
+
+  /** The title in letters, digits, single spaces, `-`, `()` and `[]`; a number behind it where it was used before. */
+  take(title: unknown): string {
+    const wanted = typeof title === "string" ? title : "";
+    const legal = wanted.replace(/[^a-zA-Z0-9\s\-()[\]]/g, " ").replace(/\s+/g, " ").trim().slice(
+      0,
+      180,
+    );
+    const base = legal === "" ? "document" : legal;
+    let name = base;
+    for (let count = 2; this.#used.has(name); count++) name = `${base} ${count}`;
+    this.#used.add(name);
+    return name;
+  }
+}
+
+function documentSource(source: Source, path: string): { format: string; source: ConverseBlock } {
+  if (source.type === "base64") {
+    const format = DOCUMENT_FORMATS[String(source.media_type)];
+    if (format !== undefined) return { format, source: { bytes: String(source.data) } };
+    throw new ApiError(
+      "invalid_request_error",
+      `${path}.source.media_type: Input should be 'application/pdf'`,
+    );
+  }
+  if (source.type === "text") return { format: "txt", source: { text: String(source.data) } };
+  if (source.type === "content") {
+    const blocks = typeof source.content === "string"
+      ? [{ type: "text", text: source.content }]
+      : source.content as readonly ContentBlock[];
+    const content = blocks.map(({ type, text }, index) => {
+      if (type === "text") return { text: String(text) };
+      throw new ApiError(
+        "invalid_request_error",
+        `${path}.source.content.${index}.type: only text can stand in a document on this route`,
+      );
+    });
+    return { format: "txt", source: { content } };
+  }
+  return refuseSource(path, source.type);
+}
+
+/** A document block. */
+export function documentBlock(
+  block: ContentBlock,
+  path: string,
+  names: DocumentNames,
+): ConverseBlock {
+  const { format, source } = documentSource(block.source as Source, path);
+  const citations = block.citations as { enabled?: unknown } | null | undefined;
+  return {
+    document: {
+      format,
+      name: names.take(block.title),
+      source,
+      ...(typeof block.context === "string" && block.context !== ""
+        ? { context: block.context }
+        : {}),
+      ...(citations?.enabled === true ? { citations: { enabled: true } } : {}),
+    },
+  };
+}
+
+/** A search result block. */
+export function searchResultBlock(block: ContentBlock): ConverseBlock {
+  const content = Array.isArray(block.content) ? block.content as readonly ContentBlock[] : [];
+  const citations = block.citations as { enabled?: unknown } | null | undefined;
+  return {
+    searchResult: {
+      source: String(block.source),
+      title: String(block.title),
+      content: content.map(({ text }) => ({ text: String(text) })),
+      ...(citations?.enabled === true ? { citations: { enabled: true } } : {}),
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * What each family takes over Converse: data, and nothing else.
+ *
+ * Source: live probes of 2026-03 to 2026-10 and the Bedrock User Guide, Supported models and features ([L], [D]).
+ * @module
+ */
+import { compileGlob } from "../../text/glob.ts";
+
+/** What one family takes. */
+export interface Quirks {
+  /** temperature and topP: both, one of them, or none. */
+  readonly sampling: "both" | "one" | "none";
+  /** Where top_k goes: `additionalModelRequestFields.top_k`, Nova's own place, or nowhere. */
+  readonly topK: "top_k" | "nova" | "drop";
+  /** Stop sequences are sent, or watched for here. */
+  readonly stopSequences: "native" | "emulate";
+  /** Tools at all, and whether they stream. */
+  readonly tools: "stream" | "whole" | "none";
+  /** Tool choices beside auto. */
+  readonly toolChoice: readonly ("any" | "tool")[];
+  /** Where cache points may stand. */
+  readonly cache: readonly ("system" | "messages" | "tools")[];
+  /** The system prompt has a place of its own, or becomes user text. */
+  readonly system: "native" | "fold";
+  /** Pictures inside tool results, or beside them. */
+  readonly toolResultImages: "inside" | "beside";
+  /** `status` of tool results. */
+  readonly toolResultStatus: boolean;
+  /** How a client's thinking is asked for. */
+  readonly thinking: "claude" | "reasoning_config" | "reasoning_effort" | "nova" | "none";
+  /** Which reasoning goes back into the conversation. */
+  readonly replay: "signed" | "none";
+  /** What ids of tool uses look like. */
+  readonly toolUseId: "any" | "nine";
+  /** Fewest maxTokens. */
+  readonly leastTokens: number;
+  /** Where an output format goes: outputConfig, or a tool that is forced. */
+  readonly format: "textFormat" | "tool";
+}
+
+const OPEN: Quirks = {
+  sampling: "both",
+  topK: "drop",
+  stopSequences: "emulate",
+  tools: "stream",
+  toolChoice: ["any", "tool"],
+  cache: [],
+  system: "native",
+  toolResultImages: "beside",
+  toolResultStatus: false,
+  thinking: "none",
+  replay: "none",
+  toolUseId: "any",
+  leastTokens: 1,
+  format: "tool",
+};
+
+const CLAUDE: Quirks = {
+  ...OPEN,
+  sampling: "one",
+  topK: "top_k",
+  stopSequences: "native",
+  cache: ["system", "messages", "tools"],
+  toolResultImages: "inside",
+  toolResultStatus: true,
+  thinking: "claude",
+  replay: "signed",
+  format: "textFormat",
+};
+const CLAUDE_NO_SAMPLING: Quirks = { ...CLAUDE, sampling: "none", topK: "drop", format: "tool" };
+/** Never a forced tool, so no forced format either; the format then goes where the newest docs put it. */
+const CLAUDE_UNFORCED: Quirks = { ...CLAUDE_NO_SAMPLING, toolChoice: [], format: "textFormat" };
+
+const NOVA: Quirks = {
+  ...OPEN,
+  topK: "nova",
+  stopSequences: "native",
+  cache: ["system", "messages"],
+  toolResultImages: "inside",
+  toolResultStatus: true,
+};
+const GPT: Quirks = { ...OPEN, sampling: "none", thinking: "reasoning_config", leastTokens: 16 };
+const LLAMA: Quirks = { ...OPEN, stopSequences: "native", tools: "whole", toolChoice: [] };
+const MISTRAL_OLD: Quirks = { ...OPEN, tools: "whole", toolChoice: ["any"], toolUseId: "nine" };
+
+/** First match wins: the special before the general. */
+const TABLE: readonly (readonly [models: string, quirks: Quirks])[] = [
+  ["anthropic.claude-fable-*", CLAUDE_UNFORCED],
+  ["anthropic.claude-mythos-*", CLAUDE_UNFORCED],
+  ["anthropic.claude-opus-5-5*", CLAUDE_UNFORCED],
+  ["anthropic.claude-sonnet-5-5*", CLAUDE_UNFORCED],
+  ["anthropic.claude-opus-5*", CLAUDE_NO_SAMPLING],
+  ["anthropic.claude-sonnet-5*", CLAUDE_NO_SAMPLING],
+  ["anthropic.claude-haiku-5*", CLAUDE_NO_SAMPLING],
+  ["anthropic.claude-opus-4-7*", CLAUDE_NO_SAMPLING],
+  ["anthropic.claude-opus-4-8*", CLAUDE_NO_SAMPLING],
+  ["anthropic.*", CLAUDE],
+  ["amazon.nova-2-*", { ...NOVA, thinking: "nova" }],
+  ["amazon.nova-*", NOVA],
+  ["amazon.titan-*", { ...OPEN, tools: "none", toolChoice: [], system: "fold" }],
+  ["openai.gpt-oss-*", { ...OPEN, thinking: "reasoning_effort" }],
+  ["openai.*", GPT],
+  ["xai.grok-4.3*", { ...OPEN, thinking: "reasoning_config" }],
+  ["xai.*", GPT],
+  ["deepseek.r1*", { ...OPEN, tools: "none", toolChoice: [] }],
+  ["deepseek.*", { ...OPEN, toolChoice: ["any"], thinking: "reasoning_effort" }],
+  ["qwen.qwen3-32b*", { ...OPEN, thinking: "reasoning_config" }],
+  ["qwen.*", OPEN],
+  ["moonshotai.kimi-k3*", { ...OPEN, sampling: "none", thinking: "reasoning_config" }],
+  ["moonshotai.kimi-k2.5*", { ...OPEN, thinking: "reasoning_config" }],
+  ["zai.*", { ...OPEN, thinking: "reasoning_config" }],
+  ["meta.*", LLAMA],
+  ["mistral.mistral-7b*", { ...MISTRAL_OLD, tools: "none", toolChoice: [], system: "fold" }],
+  ["mistral.mixtral-8x7b*", { ...MISTRAL_OLD, tools: "none", toolChoice: [], system: "fold" }],
+  ["mistral.mistral-large-24*", MISTRAL_OLD],
+  ["mistral.mistral-small-24*", MISTRAL_OLD],
+  ["mistral.pixtral-large-25*", MISTRAL_OLD],
+  ["writer.*", { ...OPEN, tools: "whole" }],
+];
+
+const rows = TABLE.map(([models, quirks]) => ({ glob: compileGlob(models), quirks }));
+
+/** What the model with this foundation id takes. Models that are not in the table get what most open models take. */
+export function quirksOf(baseId: string): Quirks {
+  return rows.find(({ glob }) => glob.matches(baseId))?.quirks ?? OPEN;
+}

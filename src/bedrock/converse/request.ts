@@ -1,0 +1,233 @@
+/**
+ * Step 7 for every family but Claude: an Anthropic body becomes Converse's.
+ *
+ * Nothing is lost in silence: each field of the body is said, refused by name, or named in `dropped`.
+ *
+ * Source: Bedrock API reference, Converse ([T]).
+ * @module
+ */
+import { ApiError } from "../../anthropic/error.ts";
+import type { ContentBlock, MessagesRequest } from "../../anthropic/types.ts";
+import type { ServiceTier } from "../../config/schema.ts";
+import { compileGlob } from "../../text/glob.ts";
+import { legalUserId, refuseUnsupported } from "../unsupported.ts";
+import type { ConverseBlock } from "./media.ts";
+import {
+  cachePoint,
+  type ConverseMessage,
+  converseMessages,
+  type Translation,
+} from "./messages.ts";
+import { ToolNames } from "./names.ts";
+import type { Quirks } from "./quirks.ts";
+import { reasoningFields } from "./reasoning.ts";
+import { converseTools, isThinking } from "./tools.ts";
+
+/** What is to be said. */
+export interface ConverseInput {
+  /** The body after plugins. */
+  readonly body: MessagesRequest;
+  /** What the family takes. */
+  readonly quirks: Quirks;
+  /** `anthropic-beta` values. */
+  readonly betas: readonly string[];
+  /** Service tier to ask for. */
+  readonly tier: ServiceTier | undefined;
+}
+
+/** A Converse body, and what is needed to read the answer. */
+export interface ConverseBuilt {
+  /** The body. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** Names of tools, to be restored. */
+  readonly names: ToolNames;
+  /** Stop sequences the family does not take: to be watched for. */
+  readonly stopSequences: readonly string[];
+  /** Whether the answer may be a stream. */
+  readonly streamable: boolean;
+  /** What was left out, by name. */
+  readonly dropped: readonly string[];
+}
+
+/** Fields of the body that are said here; every other one is named as dropped. */
+const SAID = new Set([
+  "model",
+  "max_tokens",
+  "messages",
+  "system",
+  "stream",
+  "tools",
+  "tool_choice",
+  "thinking",
+  "stop_sequences",
+  "temperature",
+  "top_p",
+  "top_k",
+  "metadata",
+  "service_tier",
+  "output_config",
+  "anthropic_beta",
+]);
+
+/** Betas that Claude takes over Converse ([C]). */
+const BETAS = [
+  "computer-use-*",
+  "context-1m-*",
+  "effort-*",
+  "fine-grained-tool-streaming-*",
+  "thinking-binding-*",
+  "thinking-display-*",
+].map(compileGlob);
+
+function systemBlocks(
+  system: MessagesRequest["system"],
+  translation: Translation,
+): ConverseBlock[] {
+  if (system === undefined || system === null) return [];
+  const blocks: readonly ContentBlock[] = typeof system === "string"
+    ? [{ type: "text", text: system }]
+    : system;
+  return blocks.flatMap((block) => {
+    const text = typeof block.text === "string" ? block.text : "";
+    if (text.trim() === "") return [];
+    return [{ text }, ...cachePoint(block.cache_control, "system", translation)];
+  });
+}
+
+/** For families without a system prompt: it opens the user's first turn. */
+function foldSystem(
+  system: readonly ConverseBlock[],
+  messages: ConverseMessage[],
+): ConverseMessage[] {
+  const [first, ...rest] = messages;
+  if (system.length === 0 || first === undefined) return messages;
+  return [{ role: first.role, content: [...system, ...first.content] }, ...rest];
+}
+
+function inferenceConfig(
+  body: MessagesRequest,
+  { quirks, dropped }: Translation,
+  bare: boolean,
+): Record<string, unknown> {
+  const { max_tokens, temperature, top_p } = body;
+  const config: Record<string, unknown> = bare
+    ? {}
+    : { maxTokens: Math.max(max_tokens, quirks.leastTokens) };
+  const thinking = quirks.thinking === "claude" && isThinking(body);
+  const given: [name: string, place: string, value: unknown][] = [
+    ["temperature", "temperature", temperature],
+    ["top_p", "topP", top_p],
+  ];
+  for (const [name, place, value] of given) {
+    if (value === undefined || value === null) continue;
+    const taken = quirks.sampling === "one" && ("temperature" in config);
+    if (bare || thinking || taken || quirks.sampling === "none") dropped.add(name);
+    else config[place] = value;
+  }
+  const stops = (body.stop_sequences ?? []).filter((text) => text !== "");
+  if (stops.length > 0 && quirks.stopSequences === "native") config.stopSequences = stops;
+  return config;
+}
+
+function topK(
+  { top_k }: MessagesRequest,
+  { quirks, dropped }: Translation,
+): Record<string, unknown> {
+  if (top_k === undefined || top_k === null) return {};
+  if (quirks.topK === "top_k") return { top_k };
+  if (quirks.topK === "nova") return { inferenceConfig: { topK: top_k } };
+  dropped.add("top_k");
+  return {};
+}
+
+function outputFormat(
+  body: MessagesRequest,
+  { quirks, dropped }: Translation,
+): Record<string, unknown> {
+  const { effort: _, format, ...rest } = body.output_config ?? {};
+  for (const field of Object.keys(rest)) dropped.add(`output_config.${field}`);
+  if (format === undefined || format === null) return {};
+  const { type, schema } = format as { type?: unknown; schema?: unknown };
+  if (type !== "json_schema" || quirks.format !== "textFormat") {
+    throw new ApiError(
+      "invalid_request_error",
+      "output_config.format: this model cannot be held to a format: leave it out, or force a tool with that schema",
+    );
+  }
+  const jsonSchema = { schema: JSON.stringify(schema), name: "output" };
+  return { outputConfig: { textFormat: { type: "json_schema", structure: { jsonSchema } } } };
+}
+
+function betaFields(
+  betas: readonly string[],
+  { quirks, dropped }: Translation,
+): Record<string, unknown> {
+  const send = betas.filter((beta) =>
+    quirks.thinking === "claude" && BETAS.some((glob) => glob.matches(beta))
+  );
+  for (const beta of betas) if (!send.includes(beta)) dropped.add(beta);
+  return send.length === 0 ? {} : { anthropic_beta: send };
+}
+
+function requestMetadata({ metadata }: MessagesRequest): Record<string, unknown> {
+  const userId = metadata?.user_id;
+  if (typeof userId !== "string" || userId === "") return {};
+  return { requestMetadata: { user_id: legalUserId(userId) } };
+}
+
+function notEmpty(name: string, value: Record<string, unknown>): Record<string, unknown> {
+  return Object.keys(value).length === 0 ? {} : { [name]: value };
+}
+
+/**
+ * Builds the body.
+ *
+ * @throws {ApiError} `invalid_request_error` that names what the family cannot be told
+ */
+export function buildConverseRequest({ body, quirks, betas, tier }: ConverseInput): ConverseBuilt {
+  refuseUnsupported(body);
+  const names = new ToolNames({ toolUseId: quirks.toolUseId });
+  const translation: Translation = { quirks, names, dropped: new Set(), toolsSeen: new Set() };
+  const { dropped } = translation;
+  for (const field of Object.keys(body)) if (!SAID.has(field)) dropped.add(field);
+
+  const system = systemBlocks(body.system, translation);
+  const messages = converseMessages(body.messages, translation);
+  const { toolConfig, anthropicTools } = converseTools(body, translation);
+  const reasoning = reasoningFields(body, quirks);
+  for (const name of reasoning.dropped) dropped.add(name);
+  const stops = (body.stop_sequences ?? []).filter((text) => text !== "");
+  const nativeStops = stops.length > 0 && quirks.thinking === "claude";
+  const additional = {
+    ...reasoning.fields,
+    ...topK(body, translation),
+    ...betaFields(betas, translation),
+    ...(anthropicTools.length === 0 ? {} : { tools: anthropicTools }),
+  };
+  const askTier = tier !== undefined && tier !== "default" && body.service_tier !== "standard_only";
+  const fold = quirks.system === "fold";
+
+  return {
+    body: {
+      messages: fold ? foldSystem(system, messages) : messages,
+      ...(system.length === 0 || fold ? {} : { system }),
+      ...notEmpty("inferenceConfig", inferenceConfig(body, translation, reasoning.bare)),
+      ...(toolConfig === undefined ? {} : { toolConfig }),
+      ...notEmpty("additionalModelRequestFields", additional),
+      ...(nativeStops
+        ? {
+          additionalModelResponseFieldPaths: [
+            body.stream === true ? "/delta/stop_sequence" : "/stop_sequence",
+          ],
+        }
+        : {}),
+      ...requestMetadata(body),
+      ...(askTier ? { serviceTier: { type: tier } } : {}),
+      ...outputFormat(body, translation),
+    },
+    names,
+    stopSequences: quirks.stopSequences === "emulate" ? stops : [],
+    streamable: quirks.tools !== "whole" || toolConfig === undefined,
+    dropped: [...dropped],
+  };
+}
