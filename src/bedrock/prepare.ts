@@ -2,7 +2,6 @@
  * Step 7: an Anthropic body becomes what the target's route wants; and the way back is chosen with it.
  * @module
  */
-import { SseDecoder } from "../anthropic/sse.ts";
 import type { Message, MessagesRequest } from "../anthropic/types.ts";
 import { ConverseDecoder } from "./converse/events.ts";
 import { quirksOf } from "./converse/quirks.ts";
@@ -19,7 +18,7 @@ import { type ChunkDecoder, EventStreamDecoder } from "./stream.ts";
 /** What a client asks, after the pipeline. */
 export interface Question {
   /** The body as received. */
-  readonly raw: Uint8Array<ArrayBuffer>;
+  readonly raw: Uint8Array;
   /** What {@link raw} parses to. */
   readonly original: MessagesRequest;
   /** The body to send; shares structure with {@link original} where plugins changed nothing. */

@@ -89,7 +89,9 @@ const plugin = z.strictObject({
   on_error: z.enum(["reject", "continue"]).optional().describe(
     "What a failing hook does to its request; the plugin's own choice when absent, which is reject unless it says so.",
   ),
-  timeout_ms: z.int().min(1).max(600_000).default(2000).describe("Deadline of each hook."),
+  timeout_ms: z.int().min(1).max(600_000).optional().describe(
+    "Deadline of each hook; the plugin's own when absent, which is 2000 unless it says other.",
+  ),
 });
 
 const limits = z.strictObject({

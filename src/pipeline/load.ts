@@ -49,6 +49,7 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof PluginDefinition>([
   "holdsReply",
   "setup",
 ]);
+const DEFAULT_TIMEOUT_MS = 2_000;
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** A generator or an async function gives a promise or an iterator where an event is expected. */
@@ -211,7 +212,7 @@ async function loadPlugin(
     name: plugin.name,
     hooks: checkHooks(hooks, plugin, place),
     closed: (entry.on_error ?? (plugin.failure === "open" ? "continue" : "reject")) === "reject",
-    timeoutMs: entry.timeout_ms,
+    timeoutMs: entry.timeout_ms ?? plugin.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     collectMessage: plugin.collectMessage ?? false,
     holdsReply: plugin.holdsReply ?? false,
     log,

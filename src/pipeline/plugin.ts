@@ -228,6 +228,11 @@ export interface PluginDefinition<Schema extends z.ZodType = z.ZodType> {
    * @default "closed"
    */
   readonly failure?: "closed" | "open";
+  /**
+   * Deadline of each async hook, in milliseconds. `timeout_ms` in config.yaml wins.
+   * @default 2000
+   */
+  readonly timeoutMs?: number;
   /** Names of plugins that must stand before this one in the list. */
   readonly requires?: readonly string[];
   /** Whether `onComplete` wants the whole answer as `ctx.message`; costs a fold of every event. */

@@ -1,0 +1,79 @@
+/**
+ * Converse's citations as Anthropic's.
+ *
+ * Source: Bedrock API reference, Citation and CitationLocation ([T]); Anthropic, Citations ([T]).
+ * @module
+ */
+
+interface Location {
+  readonly documentIndex?: number;
+  readonly searchResultIndex?: number;
+  readonly start?: number;
+  readonly end?: number;
+  readonly url?: string;
+}
+
+interface ConverseCitation {
+  readonly title?: string;
+  readonly source?: string;
+  readonly sourceContent?: readonly { readonly text?: string }[];
+  readonly location?: Readonly<Record<string, Location | undefined>>;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+/** By the kind of location. */
+const LOCATIONS: Readonly<
+  Record<string, (location: Location, citation: ConverseCitation) => Members>
+> = {
+  documentChar: ({ documentIndex, start, end }, { title }) => ({
+    type: "char_location",
+    document_index: documentIndex ?? 0,
+    document_title: title ?? null,
+    start_char_index: start ?? 0,
+    end_char_index: end ?? 0,
+    file_id: null,
+  }),
+  documentPage: ({ documentIndex, start, end }, { title }) => ({
+    type: "page_location",
+    document_index: documentIndex ?? 0,
+    document_title: title ?? null,
+    start_page_number: start ?? 1,
+    end_page_number: end ?? 1,
+    file_id: null,
+  }),
+  documentChunk: ({ documentIndex, start, end }, { title }) => ({
+    type: "content_block_location",
+    document_index: documentIndex ?? 0,
+    document_title: title ?? null,
+    start_block_index: start ?? 0,
+    end_block_index: end ?? 0,
+    file_id: null,
+  }),
+  searchResultLocation: ({ searchResultIndex, start, end }, { title, source }) => ({
+    type: "search_result_location",
+    search_result_index: searchResultIndex ?? 0,
+    source: source ?? "",
+    title: title ?? null,
+    start_block_index: start ?? 0,
+    end_block_index: end ?? 0,
+  }),
+  web: ({ url }, { title }) => ({
+    type: "web_search_result_location",
+    url: url ?? "",
+    title: title ?? null,
+    encrypted_index: "",
+  }),
+};
+
+/** Anthropic's citation; undefined for a kind of location that Anthropic has no name for. */
+export function citationOf(citation: unknown): Members | undefined {
+  const given = (citation ?? {}) as ConverseCitation;
+  for (const [kind, location] of Object.entries(given.location ?? {})) {
+    const map = LOCATIONS[kind];
+    if (map === undefined || location === undefined) continue;
+    const cited_text = (given.sourceContent ?? []).map(({ text }) => text ?? "").join("");
+    return { ...map(location, given), cited_text };
+  }
+  return undefined;
+}
