@@ -1,0 +1,125 @@
+/**
+ * A request as the scripted models see it, whichever wire it came by.
+ * @module
+ */
+
+/** Any JSON object. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A tool the model may call. */
+export interface OfferedTool {
+  /** Its name. */
+  readonly name: string;
+  /** JSON Schema of its input. */
+  readonly schema: Json;
+}
+
+/** What a scripted model goes by. */
+export interface Conversation {
+  /** Text of the last user turn. */
+  readonly lastUserText: string;
+  /** Text of the tool results in the last user turn; undefined when it has none. */
+  readonly toolResult: string | undefined;
+  /** Tools it may call. */
+  readonly tools: readonly OfferedTool[];
+  /** Whether it must call one. */
+  readonly mustCall: boolean;
+  /** Reasoning that was replayed: text and signature. */
+  readonly replayed: readonly { readonly text: string; readonly signature: string }[];
+  /** All of the request. */
+  readonly body: Json;
+  /** Characters of the conversation, for token counts. */
+  readonly size: number;
+}
+
+/** A list of JSON objects, or none. */
+export function objects(value: unknown): readonly Json[] {
+  return Array.isArray(value)
+    ? value.filter((item) => typeof item === "object" && item !== null)
+    : [];
+}
+
+/** A JSON object, or an empty one. */
+export function object(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {};
+}
+
+function contentOf(message: Json): readonly Json[] {
+  return typeof message.content === "string"
+    ? [{ type: "text", text: message.content }]
+    : objects(message.content);
+}
+
+function textOf(blocks: readonly Json[]): string {
+  return blocks.map(({ text }) => text).filter((text) => typeof text === "string").join("\n");
+}
+
+/** Deterministic, and near enough to the truth to be plausible: four characters a token. */
+export function countTokens(characters: number): number {
+  return Math.ceil(characters / 4);
+}
+
+function sizeOf(body: Json): number {
+  return JSON.stringify([body.messages, body.system, body.tools ?? body.toolConfig]).length;
+}
+
+/** Reads a Converse body. */
+export function ofConverse(body: Json): Conversation {
+  const messages = objects(body.messages);
+  const last = messages.findLast(({ role }) => role === "user") ?? {};
+  const blocks = contentOf(last);
+  const results = blocks.map(({ toolResult }) => toolResult).filter((result) =>
+    result !== undefined
+  );
+  const config = object(body.toolConfig);
+  const choice = object(config.toolChoice);
+  return {
+    lastUserText: textOf(blocks),
+    toolResult: results.length === 0
+      ? undefined
+      : results.map((result) => textOf(objects(object(result).content))).join("\n"),
+    tools: objects(config.tools).filter((tool) => tool.toolSpec !== undefined).map((
+      { toolSpec },
+    ) => ({
+      name: String(object(toolSpec).name),
+      schema: object(object(object(toolSpec).inputSchema).json),
+    })),
+    mustCall: choice.any !== undefined || choice.tool !== undefined,
+    replayed: messages.flatMap(contentOf).flatMap((block) => {
+      const { text, signature } = object(object(block.reasoningContent).reasoningText);
+      return block.reasoningContent === undefined || text === undefined
+        ? []
+        : [{ text: String(text), signature: String(signature ?? "") }];
+    }),
+    body,
+    size: sizeOf(body),
+  };
+}
+
+/** Reads an Anthropic body. */
+export function ofAnthropic(body: Json): Conversation {
+  const messages = objects(body.messages);
+  const last = messages.findLast(({ role }) => role === "user") ?? {};
+  const blocks = contentOf(last);
+  const results = blocks.filter(({ type }) => type === "tool_result");
+  const choice = object(body.tool_choice);
+  return {
+    lastUserText: textOf(blocks),
+    toolResult: results.length === 0
+      ? undefined
+      : results.map((result) => textOf(contentOf(result))).join("\n"),
+    tools: objects(body.tools).map(({ name, input_schema }) => ({
+      name: String(name),
+      schema: object(input_schema),
+    })),
+    mustCall: choice.type === "any" || choice.type === "tool",
+    replayed: messages.flatMap(contentOf).filter(({ type }) => type === "thinking").map((
+      { thinking, signature },
+    ) => ({
+      text: String(thinking),
+      signature: String(signature ?? ""),
+    })),
+    body,
+    size: sizeOf(body),
+  };
+}
