@@ -24,7 +24,9 @@ export async function withExchange(
   serve: Serve,
 ): Promise<Response> {
   const { plugins, clock, log, background } = services;
-  const exchange = new Exchange({ endpoint, headers: request.headers, clock, log });
+  // A copy: the request's own headers cannot be read once it is answered, and onComplete may want them.
+  const headers = new Headers(request.headers);
+  const exchange = new Exchange({ endpoint, headers, clock, log });
   const completion = new Completion(plugins, exchange, (done) => background.add(done));
   const onGone = () => exchange.clientGone();
   request.signal.addEventListener("abort", onGone, { once: true });

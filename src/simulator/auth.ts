@@ -38,6 +38,9 @@ const WRONG_SIGNATURE =
   "Key and signing method. Consult the service documentation for details.";
 const WRONG_TOKEN = "The security token included in the request is invalid.";
 
+/** The SDK speaks HTTP/2 to Bedrock, where the host has another name, and signs it under that. */
+const HOST_NAMES = new Set(["host", ":authority"]);
+
 const HEADER =
   /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/([^/]+)\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/;
 
@@ -128,10 +131,9 @@ function checkSignature(
       `Signature expired: ${date} is not within 5 minutes of now`,
     );
   }
-  for (const needed of ["host", "x-amz-date"]) {
-    if (!names.split(";").includes(needed)) {
-      throw new CoralError("InvalidSignatureException", WRONG_SIGNATURE);
-    }
+  const signed = names.split(";");
+  if (!signed.includes("x-amz-date") || !signed.some((name) => HOST_NAMES.has(name))) {
+    throw new CoralError("InvalidSignatureException", WRONG_SIGNATURE);
   }
   const declared = request.headers.get("x-amz-content-sha256");
   const payload = sha256Hex(body);
@@ -140,9 +142,12 @@ function checkSignature(
   }
   // The path as it was sent: it is encoded already, and for every service but S3 once more.
   const [path = "/", query = ""] = request.url.replace(/^https?:\/\/[^/]+/, "").split("?", 2);
-  const headerLines = names.split(";").map((name) =>
-    `${name}:${(request.headers.get(name) ?? "").trim().replace(/\s+/g, " ")}\n`
-  ).join("");
+  const headerLines = signed.map((name) => {
+    const value = HOST_NAMES.has(name)
+      ? new URL(request.url).host
+      : request.headers.get(name) ?? "";
+    return `${name}:${value.trim().replace(/\s+/g, " ")}\n`;
+  }).join("");
   const canonical = [
     request.method,
     path.split("/").map(escape).join("/"),

@@ -1,0 +1,94 @@
+/**
+ * The control plane: lists of models and inference profiles, with the members that the wire has and the SDK's
+ * shapes drop.
+ *
+ * Source: Bedrock API reference, ListFoundationModels and ListInferenceProfiles; recorded answers.
+ * @module
+ */
+import { CoralError } from "./coral.ts";
+
+const CLAUDE = [
+  "claude-opus-5-5",
+  "claude-sonnet-5-5",
+  "claude-haiku-4-5-20251001-v1:0",
+  "claude-sonnet-4-5-20250929-v1:0",
+];
+const OPEN = [
+  "qwen.qwen3-coder-30b-a3b-v1:0",
+  "deepseek.v3.2",
+  "openai.gpt-oss-120b-1:0",
+  "amazon.nova-pro-v1:0",
+];
+
+function summary(id: string): Record<string, unknown> {
+  const claude = id.startsWith("anthropic.");
+  return {
+    modelArn: `arn:aws:bedrock:us-east-1::foundation-model/${id}`,
+    modelId: id,
+    modelName: id.replace(/^[a-z]+\./, ""),
+    providerName: id.split(".")[0],
+    inputModalities: ["TEXT", ...(claude ? ["IMAGE"] : [])],
+    outputModalities: ["TEXT"],
+    responseStreamingSupported: true,
+    inferenceTypesSupported: [claude ? "INFERENCE_PROFILE" : "ON_DEMAND"],
+    modelLifecycle: { status: "ACTIVE" },
+    inferenceAPIsSupported: {
+      converse: { sync: true, streaming: true },
+      invokeModel: { sync: true, responseStreaming: true, bidirectionalStreaming: false },
+    },
+    converse: {
+      maxTokensMaximum: claude ? 64_000 : 32_000,
+      reasoningSupported: claude ? { embedded: false } : null,
+      systemRoleSupported: true,
+      userImageTypesSupported: claude ? ["png", "jpeg", "gif", "webp"] : [],
+    },
+    explicitPromptCaching: { isSupported: claude },
+    featuresSupported: { promptCaching: claude, countTokens: claude },
+  };
+}
+
+const MODELS = [...CLAUDE.map((name) => `anthropic.${name}`), ...OPEN].map(summary);
+
+const PROFILES = CLAUDE.flatMap((name) =>
+  ["global", "us"].map((prefix) => ({
+    inferenceProfileId: `${prefix}.anthropic.${name}`,
+    inferenceProfileArn:
+      `arn:aws:bedrock:us-east-1:123456789012:inference-profile/${prefix}.anthropic.${name}`,
+    inferenceProfileName: `${prefix} ${name}`,
+    models: [{ modelArn: `arn:aws:bedrock:us-east-1::foundation-model/anthropic.${name}` }],
+    status: "ACTIVE",
+    type: "SYSTEM_DEFINED",
+  }))
+);
+
+function page(query: URLSearchParams): unknown {
+  const wanted = query.get("typeEquals") ?? query.get("type");
+  const all = PROFILES.filter(({ type }) => wanted === null || type === wanted);
+  const from = Number(query.get("nextToken") ?? 0);
+  const size = Number(query.get("maxResults") ?? 100);
+  const nextToken = from + size < all.length ? { nextToken: String(from + size) } : {};
+  return { inferenceProfileSummaries: all.slice(from, from + size), ...nextToken };
+}
+
+/**
+ * Answers a request of the control plane; undefined if the path is none of it.
+ *
+ * @throws {CoralError} `ResourceNotFoundException` for a model or profile it does not have
+ */
+export function controlPlane(path: string, query: URLSearchParams): unknown {
+  const [, collection, id] = /^\/(foundation-models|inference-profiles)(?:\/(.+))?$/.exec(path) ??
+    [];
+  if (collection === undefined) return undefined;
+  if (collection === "foundation-models") {
+    if (id === undefined) return { modelSummaries: MODELS };
+    const found = MODELS.find(({ modelId, modelArn }) => modelId === id || modelArn === id);
+    if (found !== undefined) return { modelDetails: found };
+  } else {
+    if (id === undefined) return page(query);
+    const found = PROFILES.find((profile) =>
+      profile.inferenceProfileId === id || profile.inferenceProfileArn === id
+    );
+    if (found !== undefined) return found;
+  }
+  throw new CoralError("ResourceNotFoundException", `The requested resource ${id} is not found`);
+}

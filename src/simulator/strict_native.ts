@@ -1,0 +1,150 @@
+/**
+ * Refuses on the native routes what Bedrock refuses, in its words.
+ *
+ * Source: Bedrock User Guide, Anthropic Claude Messages API; exact wording as recorded.
+ * @module
+ */
+import { type Conversation, type Json, object, objects } from "./conversation.ts";
+import { validation } from "./coral.ts";
+import { checkSignatures } from "./strict.ts";
+
+/** Which native route. */
+export type NativeRoute = "invoke" | "messages" | "mantle";
+
+const FIELDS = new Set([
+  "anthropic_version",
+  "anthropic_beta",
+  "max_tokens",
+  "messages",
+  "system",
+  "temperature",
+  "top_p",
+  "top_k",
+  "stop_sequences",
+  "thinking",
+  "tools",
+  "tool_choice",
+  "metadata",
+  "cache_control",
+  "output_config",
+  "context_management",
+  "safeguards",
+]);
+
+const BETAS = new Set([
+  "compact-2026-01-12",
+  "computer-use-2025-01-24",
+  "computer-use-2025-11-24",
+  "context-1m-2025-08-07",
+  "context-management-2025-06-27",
+  "dangerous-tool-use-2026-09-03",
+  "effort-2025-11-24",
+  "fine-grained-tool-streaming-2025-05-14",
+  "interleaved-thinking-2025-05-14",
+  "mid-conversation-output-config-2026-07-01",
+  "mid-conversation-tool-changes-2026-07-01",
+  "thinking-binding-controls-2026-08-01",
+  "thinking-display-updates-2026-08-18",
+  "tool-examples-2025-10-29",
+  "tool-search-tool-2025-10-19",
+]);
+const BETAS_MANTLE = new Set([
+  "claude-code-20250219",
+  "per-turn-control-2026-07-01",
+  "web-search-2025-03-05",
+]);
+
+const TAKES_SYSTEM = /claude-(fable-5|opus-5|opus-4-8|mythos)/;
+const NO_SAMPLING = /claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos)/;
+const SERVER_TOOL = /^(web_search|web_fetch|code_execution|advisor)_/;
+
+function checkFields(body: Json, route: NativeRoute): void {
+  for (const field of Object.keys(body)) {
+    const own = route !== "invoke" && (field === "model" || field === "stream");
+    if (!own && !FIELDS.has(field)) throw validation(`${field}: Extra inputs are not permitted`);
+  }
+  if (route === "invoke" && body.anthropic_version === undefined) {
+    throw validation("anthropic_version: Field required");
+  }
+  if (body.max_tokens === undefined) throw validation("max_tokens: Field required");
+}
+
+function checkBetas(betas: readonly string[], route: NativeRoute): void {
+  const known = (beta: string) => BETAS.has(beta) || (route === "mantle" && BETAS_MANTLE.has(beta));
+  if (!betas.every(known)) throw validation("invalid beta flag");
+}
+
+function checkMessages(body: Json, modelId: string): void {
+  objects(body.messages).forEach((message, index) => {
+    if (message.role === "system" && !TAKES_SYSTEM.test(modelId)) {
+      throw validation(
+        `messages: Unexpected role "system". The Messages API accepts a top-level \`system\` parameter, not "system" as an input message role.`,
+      );
+    }
+    if (message.output_config !== undefined) {
+      throw validation(`messages.${index}.output_config: Extra inputs are not permitted`);
+    }
+    objects(message.content).forEach((block, at) =>
+      checkBlock(block, `messages.${index}.content.${at}`)
+    );
+  });
+}
+
+function checkBlock(block: Json, path: string): void {
+  if (block.type === "text" && block.text === "") {
+    throw validation(`${path}: text content blocks must be non-empty`);
+  }
+  if ("scope" in object(block.cache_control)) {
+    throw validation(`${path}.cache_control.ephemeral.scope: Extra inputs are not permitted`);
+  }
+  const source = object(block.source);
+  if (source.type === "url" || source.type === "file") {
+    throw validation(`${path}.source: Input tag '${source.type}' is not supported`);
+  }
+}
+
+/**
+ * Refuses an Anthropic body as Bedrock does.
+ *
+ * @throws {CoralError} In Bedrock's words
+ */
+export function checkNative(
+  body: Json,
+  options: {
+    modelId: string;
+    route: NativeRoute;
+    betas: readonly string[];
+    conversation: Conversation;
+  },
+): void {
+  const { modelId, route, betas, conversation } = options;
+  if (!/(^|[./])anthropic\./.test(modelId)) {
+    throw validation("This action doesn't support the model that you provided.");
+  }
+  checkFields(body, route);
+  checkBetas(betas, route);
+  checkMessages(body, modelId);
+  for (const [index, tool] of objects(body.tools).entries()) {
+    if (SERVER_TOOL.test(String(tool.type))) {
+      throw validation(`tools.${index}: tool type '${tool.type}' is not supported`);
+    }
+    if (route === "invoke" && tool.eager_input_streaming !== undefined) {
+      throw validation(
+        `tools.${index}.custom.eager_input_streaming: Extra inputs are not permitted`,
+      );
+    }
+  }
+  for (const field of ["temperature", "top_p", "top_k"]) {
+    if (body[field] !== undefined && NO_SAMPLING.test(modelId)) {
+      throw validation(`\`${field}\` is deprecated for this model.`);
+    }
+  }
+  const userId = object(body.metadata).user_id;
+  if (
+    route !== "invoke" && typeof userId === "string" &&
+    !/^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(userId)
+  ) {
+    throw validation("metadata.user_id: String should match pattern");
+  }
+  checkSignatures(conversation);
+}
