@@ -4,7 +4,11 @@
  */
 import { builtins } from "../../plugins/mod.ts";
 import { Bedrock } from "../bedrock/bedrock.ts";
-import { type CredentialSource, openCredentials } from "../bedrock/credentials.ts";
+import {
+  type CredentialProvider,
+  type CredentialSource,
+  openCredentials,
+} from "../bedrock/credentials.ts";
 import { bedrockHosts } from "../bedrock/endpoint.ts";
 import { Models } from "../bedrock/models.ts";
 import { Sender } from "../bedrock/send.ts";
@@ -39,6 +43,8 @@ export interface GatewayOptions {
   clock?: Clock;
   /** Reads an environment variable. @default the process's */
   env?: (name: string) => string | undefined;
+  /** Finds AWS credentials. @default the AWS SDK's chain */
+  provider?: CredentialProvider;
   /** A store that is open already, which the caller closes. @default the one the configuration names */
   store?: Store;
 }
@@ -62,6 +68,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       region: config.aws.region,
       clock,
       env,
+      ...(options.provider === undefined ? {} : { provider: options.provider }),
       ...(config.aws.profile === null ? {} : { profile: config.aws.profile }),
       ...(config.aws.role_arn === null ? {} : { roleArn: config.aws.role_arn }),
     });

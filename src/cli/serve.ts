@@ -8,8 +8,9 @@ import { type Log, openLog } from "../log.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { describeStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
-import { CommandFailure } from "./failure.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
+import { interrupted } from "./interrupted.ts";
+import { listenFailure } from "./listen_failure.ts";
 
 interface ServeOptions extends ConfigOption {
   host?: string;
@@ -46,7 +47,10 @@ async function serve(options: ServeOptions): Promise<void> {
   const port = options.port ?? config.listen.port;
   const server = listen(gateway, hostname, port);
   await announce({ gateway, loaded, log, server, hostname });
-  await stopSignal(log);
+  await interrupted();
+  log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {
+    seconds: DRAIN_S,
+  });
   await stop(gateway, server, log);
 }
 
@@ -59,19 +63,7 @@ export function listen(gateway: Gateway, hostname: string, port: number): Server
   try {
     return startServer(gateway.services, { hostname, port });
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new CommandFailure(
-        `Cannot listen on ${hostname}:${port} as the port is taken: stop what uses it, or choose another with --port`,
-        1,
-        { cause: error },
-      );
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(
-      `Cannot listen on ${hostname}:${port}: ${reason}. Choose another address with --host and --port`,
-      1,
-      { cause: error },
-    );
+    throw listenFailure(hostname, port, error);
   }
 }
 
@@ -117,23 +109,6 @@ async function describeCredentials(gateway: Gateway): Promise<string> {
   } catch (error) {
     return `none yet (${error instanceof Error ? error.message : String(error)})`;
   }
-}
-
-/** Resolves at the first SIGINT or SIGTERM; the second ends the process at once. */
-function stopSignal(log: Log): Promise<void> {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
-  return new Promise((resolve) => {
-    let signalled = false;
-    const onSignal = () => {
-      if (signalled) Deno.exit(1);
-      signalled = true;
-      log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {
-        seconds: DRAIN_S,
-      });
-      resolve();
-    };
-    for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  });
 }
 
 async function stop(gateway: Gateway, server: Server, log: Log): Promise<void> {
