@@ -1,0 +1,108 @@
+/**
+ * Claude Code itself, through Outcrop and the simulator: it runs a Bash tool and is given the result.
+ *
+ * Its program is installed by `.ci/run` (or `deno task clients`) into `tests/clients/.cache`; without it these
+ * tests fail, and say so: they are never skipped.
+ */
+import assert from "node:assert/strict";
+import { type Harness, withHarness } from "../harness.ts";
+
+const VERSION = "2.1.330";
+const HERE = new URL(".", import.meta.url).pathname;
+const PROGRAM = `${HERE}.cache/node_modules/@anthropic-ai/claude-code-linux-x64/claude`;
+
+interface Result {
+  readonly code: number;
+  readonly result: string;
+  readonly isError: boolean;
+  readonly stderr: string;
+}
+
+async function claude(harness: Harness, prompt: string, args: readonly string[]): Promise<Result> {
+  const home = await Deno.makeTempDir();
+  try {
+    const command = new Deno.Command(PROGRAM, {
+      args: ["-p", prompt, "--output-format", "json", "--allowedTools", "Bash", ...args],
+      clearEnv: true,
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: home,
+        ANTHROPIC_BASE_URL: harness.url,
+        ANTHROPIC_API_KEY: harness.key,
+        DISABLE_TELEMETRY: "1",
+        DISABLE_ERROR_REPORTING: "1",
+        DISABLE_AUTOUPDATER: "1",
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+        CLAUDE_CODE_MAX_RETRIES: "2",
+      },
+      cwd: home,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { code, stdout, stderr } = await command.output();
+    const text = new TextDecoder().decode(stdout);
+    const answer = text.trim() === "" ? {} : JSON.parse(text);
+    return {
+      code,
+      result: String(answer.result ?? ""),
+      isError: answer.is_error === true,
+      stderr: new TextDecoder().decode(stderr),
+    };
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+Deno.test(`Claude Code ${VERSION} is installed for these tests`, async () => {
+  const command = new Deno.Command(PROGRAM, { args: ["--version"], stdout: "piped" });
+  const { stdout } = await command.output();
+  assert.match(new TextDecoder().decode(stdout), new RegExp(`^${VERSION.replaceAll(".", "\\.")}`));
+});
+
+Deno.test("Claude Code runs a Bash tool through invoke, and its result arrives well formed", async () => {
+  await withHarness({}, async (harness) => {
+    const answer = await claude(harness, "run the tool", []);
+    assert.equal(answer.code, 0, answer.stderr);
+    assert.equal(answer.isError, false);
+    assert.match(answer.result, /The tool said: outcrop-tool-ok/);
+    const calls = harness.simulator.requests.filter(({ method }) => method === "POST");
+    assert.ok(
+      calls.every(({ path }) => path.endsWith("/invoke-with-response-stream")),
+      calls.map(({ path }) => path).join(),
+    );
+    const last = JSON.parse(calls.at(-1)?.text ?? "{}");
+    const results = last.messages.flatMap((message: { content: unknown }) => message.content)
+      .filter((block: { type?: string }) => block.type === "tool_result");
+    assert.equal(results.length, 1);
+    assert.match(results[0].tool_use_id, /^toolu_bdrk_sim/);
+    assert.equal(results[0].content, "outcrop-tool-ok");
+    assert.equal(last.anthropic_version, "bedrock-2023-05-31");
+    assert.ok(!("model" in last) && !("stream" in last));
+  });
+});
+
+for (const model of ["claude-opus-5-5", "claude-sonnet-4-5"]) {
+  Deno.test(`Claude Code, as for ${model}, runs a Bash tool on a Qwen model through converse`, async () => {
+    const config = 'models: { aliases: { "claude-*": qwen.qwen3-coder-30b-a3b-v1:0 } }\n';
+    await withHarness({ config }, async (harness) => {
+      const answer = await claude(harness, "run the tool", ["--model", model]);
+      assert.equal(answer.code, 0, answer.stderr);
+      assert.equal(answer.isError, false);
+      assert.match(answer.result, /The tool said: outcrop-tool-ok/);
+      const calls = harness.simulator.requests.filter(({ method }) => method === "POST");
+      const paths = new Set(calls.map(({ path }) => path));
+      assert.deepEqual([...paths], ["/model/qwen.qwen3-coder-30b-a3b-v1%3A0/converse-stream"]);
+      const last = JSON.parse(calls.at(-1)?.text ?? "{}");
+      const results = last.messages.flatMap((message: { content: unknown }) => message.content)
+        .filter((block: { toolResult?: unknown }) => block.toolResult !== undefined);
+      assert.equal(results.length, 1);
+      // Claude Code puts reminders of its own behind the output, for models it takes for older ones.
+      assert.match(
+        results[0].toolResult.content[0].text,
+        /^outcrop-tool-ok(\n\n<system-reminder>|$)/,
+      );
+      assert.match(results[0].toolResult.toolUseId, /^tooluse_sim/);
+    });
+  });
+}

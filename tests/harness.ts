@@ -1,0 +1,125 @@
+/**
+ * A gateway in front of a simulated Bedrock, both on loopback and in this process: what tests talk to.
+ * @module
+ */
+import { type Gateway, openGateway } from "../src/cli/gateway.ts";
+import { type Clock, systemClock } from "../src/clock.ts";
+import { parseConfig } from "../src/config/load.ts";
+import { openLog } from "../src/log.ts";
+import { type Server, startServer } from "../src/server/server.ts";
+import {
+  type Simulator,
+  SIMULATOR_CREDENTIALS,
+  startSimulator,
+} from "../src/simulator/simulator.ts";
+import { openMemoryStore } from "../src/storage/memory.ts";
+import type { Store } from "../src/storage/store.ts";
+
+/** What a test may want other than usual. */
+export interface HarnessOptions {
+  /** config.yaml, without `aws` and `store`, which the harness gives. */
+  config?: string;
+  /** The gateway's clock. */
+  clock?: Clock;
+  /** The store. */
+  store?: Store;
+  /** Where relative paths of the configuration begin. */
+  base?: string;
+  /** AWS credentials of the gateway. */
+  credentials?: { accessKeyId: string; secretAccessKey: string };
+  /** Base URL of Bedrock, instead of the simulator's. */
+  endpoint?: string;
+}
+
+/** What a test talks to. */
+export interface Harness {
+  /** Base URL of the gateway. */
+  readonly url: string;
+  /** An API key of the gateway. */
+  readonly key: string;
+  /** Bedrock. */
+  readonly simulator: Simulator;
+  /** The gateway. */
+  readonly gateway: Gateway;
+  /** The server. */
+  readonly server: Server;
+  /** Lines of the gateway's log. */
+  readonly log: readonly string[];
+  /** Calls `POST /v1/messages` with the key. */
+  post(body: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** Stops both. */
+  close(): Promise<void>;
+}
+
+/** Starts both. */
+export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
+  const clock = options.clock ?? systemClock;
+  const simulator = startSimulator();
+  const log: string[] = [];
+  const text = `aws: { region: us-east-1, endpoint: "${options.endpoint ?? simulator.url}" }\n` +
+    `store: { use: memory }\n${options.config ?? ""}`;
+  const env = () => undefined;
+  const loaded = parseConfig(text, { file: `${options.base ?? Deno.cwd()}/config.yaml`, env });
+  const credentials = options.credentials ?? SIMULATOR_CREDENTIALS;
+  const gateway = await openGateway({
+    loaded,
+    clock,
+    env,
+    log: openLog({ level: "debug", format: "json", write: (line) => log.push(line) }),
+    store: options.store ?? openMemoryStore({ clock }),
+    provider: () => Promise.resolve(credentials),
+  });
+  const server = startServer(gateway.services, { hostname: "127.0.0.1", port: 0 });
+  const { key } = await gateway.keys.create({ name: "test" });
+  return {
+    url: server.url,
+    key,
+    simulator,
+    gateway,
+    server,
+    log,
+    post: (body, headers = {}) =>
+      fetch(`${server.url}/v1/messages`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-api-key": key, ...headers },
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      }),
+    async close() {
+      await server.stop();
+      await gateway.close();
+      await simulator.close();
+    },
+  };
+}
+
+/** Runs `test` against a gateway, and stops it whatever happens. */
+export async function withHarness(
+  options: HarnessOptions,
+  test: (harness: Harness) => Promise<void>,
+): Promise<void> {
+  const harness = await startHarness(options);
+  try {
+    await test(harness);
+  } finally {
+    await harness.close();
+  }
+}
+
+/** One server-sent event. */
+export interface SseEvent {
+  /** `event:`. */
+  readonly event: string;
+  /** `data:`, parsed. */
+  // deno-lint-ignore no-explicit-any -- tests look into whatever came
+  readonly data: any;
+}
+
+/** Server-sent events of a whole body. */
+export function parseSse(text: string): SseEvent[] {
+  return text.split("\n\n").filter((record) => record.trim() !== "").map((record) => {
+    const lines = record.split("\n");
+    const field = (name: string) =>
+      lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "";
+    return { event: field("event"), data: JSON.parse(field("data")) };
+  });
+}
