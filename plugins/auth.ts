@@ -7,6 +7,7 @@
 import type {
   CallContext,
   KeyRecord,
+  Plugin,
   PluginFactory,
   RequestContext,
 } from "../src/pipeline/plugin.ts";
@@ -50,7 +51,7 @@ const REFUSED = {
 } as const;
 
 /** The `auth` plugin; settings under `with:` are documented on its schema. */
-const auth: PluginFactory = ({ define, z }) =>
+const auth: PluginFactory = ({ define, z }): Plugin =>
   define({
     name: "auth",
     schema: z.strictObject({

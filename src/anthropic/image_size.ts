@@ -14,8 +14,11 @@ const PIXELS_PER_TOKEN = 750;
 /** So much base64 holds the size in every format but JPEG, whose size may stand behind a thumbnail. */
 const HEAD_BASE64 = 87_384;
 
-interface Size {
+/** Pixels. */
+export interface Size {
+  /** Pixels from side to side. */
   readonly width: number;
+  /** Pixels from top to bottom. */
   readonly height: number;
 }
 

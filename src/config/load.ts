@@ -38,9 +38,11 @@ class Source {
   readonly lines = new LineCounter();
   readonly document: Document;
   readonly #file: string;
+  readonly #text: string;
 
   constructor(text: string, file: string) {
     this.#file = file;
+    this.#text = text;
     this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
   }
 
@@ -56,9 +58,16 @@ class Source {
     return this.document.errors.map((error) => {
       const message = error.code === "DUPLICATE_KEY"
         ? "this key stands twice: keep one"
-        : `not valid YAML: ${error.message.replace(/\.$/, "")}`;
+        : `not valid YAML: ${error.message.replace(/\.$/, "")}${this.#hint(error.pos[0])}`;
       return this.at(placeOf(this.lines, error.pos[0]), [], message);
     });
+  }
+
+  /** In `{ … }` and `[ … ]` YAML takes the brace of a variable for its own. */
+  #hint(offset: number): string {
+    const start = this.#text.lastIndexOf("\n", offset) + 1;
+    const line = this.#text.slice(start, offset + 80).split("\n", 1)[0] ?? "";
+    return /[{[].*\$\{/.test(line) ? ": put quotes around a ${…} inside { } or [ ]" : "";
   }
 
   missingIssues({ missing }: Substitution): ConfigIssue[] {
@@ -161,7 +170,7 @@ function resolvePaths(config: Config, base: string): Config {
  * @example
  * ```ts
  * import { parseConfig } from "./load.ts";
- * const { config } = parseConfig("listen: { port: ${PORT:-9000} }", { file: "config.yaml", env: () => undefined });
+ * const { config } = parseConfig("listen:\n  port: ${PORT:-9000}", { file: "config.yaml", env: () => undefined });
  * if (config.listen.port !== 9000) throw new Error("a variable takes the type that the schema wants");
  * ```
  */

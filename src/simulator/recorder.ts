@@ -23,7 +23,8 @@ export interface RecordedRequest {
   finished: boolean;
 }
 
-type Predicate = (request: RecordedRequest) => boolean;
+/** Tells the request that is wanted. */
+export type Predicate = (request: RecordedRequest) => boolean;
 
 /** Requests kept. */
 const KEPT = 1_000;

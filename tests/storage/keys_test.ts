@@ -128,11 +128,14 @@ Deno.test("verify() rejects when the store does not answer, and takes that for n
   const { key } = await keys.create({ name: "laptop" });
   let down = true;
   const flaky: Store = Object.create(store, {
-    get: { value: (at: StoreKey) => down ? Promise.reject(new Error("down")) : inner.get(at) },
+    get: {
+      value: (at: StoreKey) =>
+        down ? Promise.reject(new Error("The store is down")) : inner.get(at),
+    },
   });
   const secret = (await inner.get<string>(["meta", "key_secret"]))?.value ?? "";
   const served = await Keys.open(flaky, { clock, secret });
-  await assert.rejects(async () => await served.verify(key), /down/);
+  await assert.rejects(async () => await served.verify(key), /store is down/);
   down = false;
   assert.equal((await served.verify(key)).ok, true);
 });

@@ -20,7 +20,8 @@ interface ConverseCitation {
   readonly location?: Readonly<Record<string, Location | undefined>>;
 }
 
-type Members = Readonly<Record<string, unknown>>;
+/** Members of a JSON object. */
+export type Members = Readonly<Record<string, unknown>>;
 
 /** By the kind of location. */
 const LOCATIONS: Readonly<
