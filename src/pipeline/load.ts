@@ -169,12 +169,11 @@ function checkHooks(hooks: unknown, plugin: Plugin, place: PluginPlace): Hooks {
 function checkSettings(plugin: Plugin, settings: unknown, place: PluginPlace): unknown {
   const parsed = plugin.schema.safeParse(settings ?? {});
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) =>
-    place.error(issue.message, [
-      "with",
-      ...issue.path.map((key) => typeof key === "symbol" ? String(key) : key),
-    ])
-  );
+  const errors = parsed.error.issues.flatMap((issue) => {
+    const path = ["with", ...issue.path.map((key) => typeof key === "symbol" ? String(key) : key)];
+    if (issue.code !== "unrecognized_keys") return [place.error(issue.message, path)];
+    return issue.keys.map((key) => place.error(issue.message, [...path, key]));
+  });
   throw new ConfigError(errors.flatMap((error) => error.issues));
 }
 

@@ -1,0 +1,137 @@
+/** What stops the start: each wrong plugin, with its place in the file. */
+import assert from "node:assert/strict";
+import { systemClock } from "../../src/clock.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { openLog } from "../../src/log.ts";
+import { closePlugins, loadPlugins } from "../../src/pipeline/load.ts";
+import type { KeyDirectory } from "../../src/pipeline/plugin.ts";
+import { openMemoryStore } from "../../src/storage/memory.ts";
+import { builtins } from "../../plugins/mod.ts";
+
+const nobody: KeyDirectory = { verify: () => ({ ok: false, reason: "unknown" }) };
+
+async function load(source: string, entry: string = "") {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/mine.ts`, source);
+    const text = `plugins:\n  - use: auth\n  - use: ./mine.ts\n${entry}`;
+    const loaded = parseConfig(text, { file: `${folder}/config.yaml`, env: () => undefined });
+    const log = openLog({ level: "error", format: "json", write: () => {} });
+    const store = openMemoryStore({ clock: systemClock });
+    return await loadPlugins({ loaded, builtins, store, keys: nobody, log, clock: systemClock });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const define = (members: string) =>
+  `export default ({ define, z }) => define({ name: "mine", schema: z.strictObject({ from: z.int().default(1) }), ${members} });`;
+
+const WRONG: Record<string, [source: string, wanted: RegExp, entry?: string]> = {
+  "has no default export": [
+    "export const plugin = 1;",
+    /config\.yaml:3:5 plugins\.1\.use: .*default export: it has undefined$/,
+  ],
+  "does not parse": [
+    "export default ({",
+    /config\.yaml:3:5 plugins\.1\.use: Cannot load .*mine\.ts: /,
+  ],
+  "returns nothing": [
+    "export default () => {};",
+    /plugins\.1\.use: the plugin's factory must return what define\(\) returns/,
+  ],
+  "has a bad name": [
+    "export default ({ define, z }) => define({ name: 'My-Plugin', schema: z.object({}), setup: () => ({}) });",
+    /name must be lower-case letters, digits and _: it is "My-Plugin"$/,
+  ],
+  "has no schema": [
+    "export default ({ define }) => define({ name: 'mine', setup: () => ({}) });",
+    /plugin mine must have a zod schema/,
+  ],
+  "has no setup": [define(""), /plugin mine must have setup\(settings, host\)/],
+  "has an unknown member": [
+    define("failures: 'open', setup: () => ({})"),
+    /unknown member 'failures': did you mean 'failure'\?/,
+  ],
+  "has a misspelled hook": [
+    define("setup: () => ({ onRequests() {} })"),
+    /plugin mine has an unknown hook 'onRequests': did you mean 'onRequest'\?/,
+  ],
+  "has a hook that is no function": [
+    define("setup: () => ({ onCall: 5 })"),
+    /hook onCall must be a function: it is number$/,
+  ],
+  "has an async onEvent": [
+    define("setup: () => ({ async onEvent() {} })"),
+    /onEvent must be a plain function/,
+  ],
+  "has a generator as onEvent": [
+    define("setup: () => ({ *onEvent() {} })"),
+    /onEvent must be a plain function/,
+  ],
+  "returns no hooks": [
+    define("setup: () => 5"),
+    /setup must return an object of hooks: it returned number$/,
+  ],
+  "refuses to start": [
+    define("setup() { throw new Error('No licence found'); }"),
+    /plugin mine refused to start: No licence found$/,
+  ],
+  "needs another plugin": [
+    define("requires: ['budget'], setup: () => ({})"),
+    /plugin mine needs 'budget' before it in the list/,
+  ],
+  "is given an unknown setting": [
+    define("setup: () => ({})"),
+    /config\.yaml:5:7 plugins\.1\.with.*Unrecognized key: "form"/,
+    "    with:\n      form: 3\n",
+  ],
+  "is given a wrong setting": [
+    define("setup: () => ({})"),
+    /config\.yaml:5:7 plugins\.1\.with\.from: .*expected number/,
+    "    with:\n      from: x\n",
+  ],
+  "stands in the list twice": [
+    define("setup: () => ({})"),
+    /plugin mine stands in the list twice/,
+    "  - use: ./mine.ts\n",
+  ],
+  "stands beside one that is not built in": [
+    define("setup: () => ({})"),
+    /config\.yaml:4:5 plugins\.2\.use: unknown plugin 'auht': did you mean 'auth'\?/,
+    "  - use: auht\n",
+  ],
+};
+
+for (const [what, [source, wanted, entry]] of Object.entries(WRONG)) {
+  Deno.test(`loadPlugins() refuses a plugin that ${what}`, async () => {
+    await assert.rejects(load(source, entry), (error: Error) => {
+      assert.match(error.message, wanted);
+      return error.name === "ConfigError";
+    });
+  });
+}
+
+Deno.test("loadPlugins() loads TypeScript from a path, with its settings and its defaults", async () => {
+  const source = `import type { PluginFactory } from "./nowhere.ts";
+    const plugin: PluginFactory = ({ define, z }) => define({
+      name: "mine", schema: z.strictObject({ from: z.int(), to: z.int().default(9) }), failure: "open", timeoutMs: 70,
+      setup: (settings: { from: number; to: number }) => ({ onRequest() { throw new Error(JSON.stringify(settings)); } }),
+    });
+    export default plugin;`;
+  const plugins = await load(source, "    with: { from: 2 }\n");
+  assert.deepEqual(plugins.map(({ name, closed, timeoutMs }) => [name, closed, timeoutMs]), [
+    ["auth", true, 2_000],
+    ["mine", false, 70],
+  ]);
+  assert.throws(() => plugins[1]?.hooks.onRequest?.({} as never), /\{"from":2,"to":9\}/);
+  await closePlugins(plugins);
+});
+
+Deno.test("loadPlugins() lets config.yaml decide over the plugin's own policy and deadline", async () => {
+  const plugins = await load(
+    define("failure: 'open', timeoutMs: 70, setup: () => ({})"),
+    "    on_error: reject\n    timeout_ms: 5\n",
+  );
+  assert.deepEqual([plugins[1]?.closed, plugins[1]?.timeoutMs], [true, 5]);
+});
