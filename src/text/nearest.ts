@@ -43,7 +43,8 @@ export function nearest(name: string, candidates: Iterable<string>, max: number 
   const scored: { candidate: string; score: number }[] = [];
   for (const candidate of candidates) {
     const text = candidate.toLowerCase();
-    const contained = wanted.length >= 3 && (text.includes(wanted) || wanted.includes(text));
+    const contained = Math.min(wanted.length, text.length) >= 3 &&
+      (text.includes(wanted) || wanted.includes(text));
     const distance = editDistance(wanted, text);
     if (contained || distance <= allowed) {
       scored.push({ candidate, score: contained ? Math.min(distance, 1.5) : distance });
