@@ -124,6 +124,7 @@ export function openLog(options: LogOptions): Log {
     : getTextFormatter({
       timestamp: "time",
       level: "abbr",
+      value: (value, inspect) => typeof value === "string" ? value : inspect(value),
       format: ({ timestamp, level, message, record }) =>
         `${timestamp} ${level} ${message} ${textLine(record)}`.trimEnd(),
     });

@@ -245,6 +245,8 @@ Deno.test("serve says where it listens, accepts a key made beside it, refuses it
       AWS_ACCESS_KEY_ID: "AKIDEXAMPLEWXYZ",
       AWS_SECRET_ACCESS_KEY: "canary-of-aws",
     }).spawn();
+    // Ends the server, and with it its output, if it never says what is waited for.
+    const deadline = setTimeout(() => server.kill("SIGKILL"), 60_000);
     try {
       const [line, url = ""] = await lineOf(
         server.stderr,
@@ -277,6 +279,7 @@ Deno.test("serve says where it listens, accepts a key made beside it, refuses it
       server.kill("SIGTERM");
     }
     assert.equal((await server.status).code, 0);
+    clearTimeout(deadline);
     await server.stdout.cancel();
   }));
 
