@@ -222,11 +222,9 @@ Deno.test("an alias may fall back to itself without end to no harm", () => {
 Deno.test("pageModels() pages through all models, each once, forwards and backwards", () => {
   const all = models().list();
   const ids: string[] = [];
-  for (let after_id: string | undefined;;) {
-    const page = pageModels(all, { limit: "7", after_id });
-    ids.push(...page.data.map(({ id }) => id));
-    if (!page.has_more) break;
-    after_id = page.last_id ?? undefined;
+  let page = pageModels(all, { limit: "7" });
+  while (ids.push(...page.data.map(({ id }) => id)) && page.has_more) {
+    page = pageModels(all, { limit: "7", after_id: page.last_id ?? "" });
   }
   assert.deepEqual(ids, all.map(({ id }) => id));
   const last = pageModels(all, { limit: "3", before_id: ids.at(-1) });
