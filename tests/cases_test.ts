@@ -1,8 +1,8 @@
 /**
  * Data cases: a folder each under `tests/cases/<area>/<case>`.
  *
- * - `request.json`: `{ method?, path?, headers?, body? | text? | size? }`; `POST /v1/messages` with a valid key
- *   unless it says other (`"key": null` for none).
+ * - `request.json`: `{ method?, path?, headers?, body? | text? | size? }`; `POST /v1/messages` with a valid key in
+ *   `x-api-key` unless it says other (`"key": null` for none, `"auth": "bearer"` or `"both"` for where it stands).
  * - `bedrock.json`: what Bedrock must receive (`request` or `requests`) and what it answers (`answer` or
  *   `answers`: scripts of the simulator). Without the file nothing may reach Bedrock.
  * - `expected.json`: what the client must get: `{ status, headers?, json? | events? | text? }`.
@@ -80,9 +80,9 @@ async function send({ url, key }: Harness, request: Json): Promise<Response> {
     "content-type": "application/json",
     ...(request.headers as Record<string, string>),
   });
-  if (request.key !== null) {
-    headers.set("x-api-key", typeof request.key === "string" ? request.key : key);
-  }
+  const presented = typeof request.key === "string" ? request.key : key;
+  if (request.key !== null && request.auth !== "bearer") headers.set("x-api-key", presented);
+  if (request.auth !== undefined) headers.set("authorization", `Bearer ${presented}`);
   const method = typeof request.method === "string" ? request.method : "POST";
   const body = typeof request.size === "number"
     ? `{"model":"claude-opus-5-5","max_tokens":1,"messages":[{"role":"user","content":"${

@@ -27,6 +27,8 @@ export interface HarnessOptions {
   base?: string;
   /** AWS credentials of the gateway. */
   credentials?: { accessKeyId: string; secretAccessKey: string };
+  /** Bedrock API key of the gateway, in place of credentials. */
+  bearer?: string;
   /** Base URL of Bedrock, instead of the simulator's. */
   endpoint?: string;
 }
@@ -58,7 +60,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const log: string[] = [];
   const text = `aws: { region: us-east-1, endpoint: "${options.endpoint ?? simulator.url}" }\n` +
     `store: { use: memory }\n${options.config ?? ""}`;
-  const env = () => undefined;
+  const env = (name: string) => name === "AWS_BEARER_TOKEN_BEDROCK" ? options.bearer : undefined;
   const loaded = parseConfig(text, { file: `${options.base ?? Deno.cwd()}/config.yaml`, env });
   const credentials = options.credentials ?? SIMULATOR_CREDENTIALS;
   const gateway = await openGateway({

@@ -1,5 +1,6 @@
 /** The server's behaviour in time: pings, the moment a stream commits, clients that leave, the end. */
 import assert from "node:assert/strict";
+import { SIMULATOR_BEARER_TOKEN } from "../src/simulator/simulator.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { type Harness, withHarness } from "./harness.ts";
 
@@ -207,6 +208,15 @@ Deno.test("AWS credentials that are refused are the gateway's, not the client's"
       error.message,
       /gateway's own AWS credential was refused \(UnrecognizedClientException\)/,
     );
+  });
+});
+
+Deno.test("a Bedrock API key signs for the gateway in place of SigV4", async () => {
+  await withHarness({ bearer: SIMULATOR_BEARER_TOKEN }, async (harness) => {
+    assert.equal((await (await harness.post(ask("echo", QWEN, false))).json()).type, "message");
+    const [request] = harness.simulator.requests;
+    assert.equal(request?.headers.get("authorization"), `Bearer ${SIMULATOR_BEARER_TOKEN}`);
+    assert.equal(request?.headers.get("x-amz-date"), null);
   });
 });
 
