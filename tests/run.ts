@@ -20,6 +20,15 @@ const child = new Deno.Command(Deno.execPath(), {
   stderr: "inherit",
 }).spawn();
 
+/** A test that waits for what never comes must fail, not stay. */
+const DEADLINE_MS = 15 * 60_000;
+const deadline = setTimeout(() => {
+  write(
+    "The tests did not end within 15 minutes: the last one named above waits for what does not come\n",
+  );
+  child.kill("SIGKILL");
+}, DEADLINE_MS);
+
 let passed = 0;
 let failed = 0;
 let rest = "";
@@ -34,6 +43,7 @@ for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
     failed += Number(counts?.[2] ?? 0);
   }
 }
+clearTimeout(deadline);
 const { code } = await child.status;
 write(`${passed} passed, ${failed} failed\n`);
 Deno.exit(passed === 0 ? 1 : code);

@@ -221,7 +221,7 @@ Deno.test("usage is taken from Bedrock, whatever plugins make of the events", as
   };
   await withPlugins([liar], async (harness) => {
     const events = parseSse(
-      await (await harness.post(ask("[[sim:echo]] hi", { stream: true }))).text(),
+      await (await harness.post(ask("[[sim:count 20]]", { stream: true }))).text(),
     );
     assert.equal(
       events.find(({ event }) => event === "message_delta")?.data.usage.output_tokens,
@@ -229,5 +229,5 @@ Deno.test("usage is taken from Bedrock, whatever plugins make of the events", as
     );
     await harness.gateway.services.background.settled();
   });
-  assert.deepEqual(seen, ["1"]);
+  assert.deepEqual(seen, ["13"]); // "1 2 … 20 " is 51 characters, and the simulator counts four a token
 });
