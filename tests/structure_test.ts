@@ -97,3 +97,18 @@ Deno.test("the README's table of a request's life names files that exist, in ord
     }
   }
 });
+
+Deno.test("no file imports itself by a detour", () => {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of IMPORTS) targets.set(from, [...targets.get(from) ?? [], to]);
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" -> "));
+    if (done.has(file) || path.includes(file)) return;
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+  assert.deepEqual(circles, []);
+});

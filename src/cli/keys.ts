@@ -3,21 +3,12 @@
  * @module
  */
 import { Command } from "commander";
-import { systemClock } from "../clock.ts";
-import type { LoadedConfig } from "../config/load.ts";
-import type { KeyRecord, Keys } from "../storage/keys.ts";
-import { describeStore, openStore } from "../storage/open.ts";
-import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
+import type { KeyRecord } from "../storage/keys.ts";
+import { withConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
-import { openKeys } from "./gateway.ts";
 import { createCommand } from "./keys_create.ts";
+import { keyJson, type KeysOptions, type OpenedKeys, withKeys } from "./keys_store.ts";
 import { table, terminal } from "./terminal.ts";
-
-/** Options of the commands on keys. */
-export interface KeysOptions extends ConfigOption {
-  /** Print JSON. */
-  json?: boolean;
-}
 
 /** The `keys` commands. */
 export function keysCommand(): Command {
@@ -56,60 +47,6 @@ function sub(name: string, description: string, example: string): Command {
     .option("--json", "print one JSON document")
     .addHelpText("after", `\nExample:\n  ${example}\n`);
   return withConfigOption(command);
-}
-
-/** The keys of the configured store, and what it is called. */
-export interface OpenedKeys {
-  /** The keys. */
-  readonly keys: Keys;
-  /** The configuration. */
-  readonly loaded: LoadedConfig;
-}
-
-/**
- * Runs `work` on the keys of the configured store, and closes it.
- *
- * @throws {CommandFailure} If the store is in memory
- */
-export async function withKeys(
-  options: ConfigOption,
-  work: (opened: OpenedKeys) => Promise<void>,
-): Promise<void> {
-  const loaded = await loadConfigOption(options);
-  const choice = loaded.config.store;
-  if (choice.use === "memory") {
-    throw new CommandFailure(
-      `Cannot keep keys as ${loaded.file} says 'store: memory', which is gone when a process ends: ` +
-        "use deno_kv, or give the auth plugin a master_key",
-    );
-  }
-  terminal.err(`Store: ${describeStore(choice)}`);
-  const store = await openStore(choice, { clock: systemClock });
-  try {
-    const keys = await openKeys(store, { clock: systemClock, env: (name) => Deno.env.get(name) });
-    await work({ keys, loaded });
-  } finally {
-    await store.close();
-  }
-}
-
-/** A key as `--json` prints it: every attribute, null where there is none. */
-export function keyJson(key: KeyRecord): Record<string, unknown> {
-  return {
-    id: key.id,
-    name: key.name,
-    user: key.user ?? null,
-    team: key.team ?? null,
-    created_at: key.created_at,
-    expires_at: key.expires_at ?? null,
-    revoked_at: key.revoked_at ?? null,
-    last_used_at: key.last_used_at ?? null,
-    models: key.models ?? null,
-    tier: key.tier ?? null,
-    limits: key.limits ?? null,
-    budget: key.budget ?? null,
-    cache_ttl: key.cache_ttl ?? null,
-  };
 }
 
 function stateOf({ revoked_at, expires_at }: KeyRecord): string {

@@ -7,7 +7,7 @@ import type { KeyFields } from "../storage/keys.ts";
 import { parseExpiry } from "../text/duration.ts";
 import { withConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
-import { keyJson, type KeysOptions, type OpenedKeys, withKeys } from "./keys.ts";
+import { keyJson, type KeysOptions, type OpenedKeys, withKeys } from "./keys_store.ts";
 import { terminal } from "./terminal.ts";
 
 interface CreateOptions extends KeysOptions {

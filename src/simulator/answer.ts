@@ -17,7 +17,7 @@ import { converseAnswer, converseEvents } from "./converse_wire.ts";
 import { CoralError } from "./coral.ts";
 import type { Plan } from "./plan.ts";
 import type { RecordedRequest } from "./recorder.ts";
-import type { SimulatorState } from "./simulator.ts";
+import type { SimulatorState } from "./state.ts";
 import {
   bodyOf,
   CONVERSE_WIRE,

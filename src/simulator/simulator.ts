@@ -13,8 +13,9 @@ import {
 } from "./auth.ts";
 import { CoralError, validation } from "./coral.ts";
 import { type RecordedRequest, Recorder } from "./recorder.ts";
-import { type Random, seededRandom } from "./random.ts";
-import { type Script } from "./script.ts";
+import { seededRandom } from "./random.ts";
+import type { Script } from "./script.ts";
+import type { SimulatorState } from "./state.ts";
 
 export { SIMULATOR_BEARER_TOKEN, SIMULATOR_CREDENTIALS, type SimulatorCredentials };
 export type { RecordedRequest, Script };
@@ -57,20 +58,6 @@ export interface Simulator {
   reset(): void;
   /** Stops; answers under way are cut. */
   close(): Promise<void>;
-}
-
-/** What answering needs. */
-export interface SimulatorState {
-  /** Cuts and padding. */
-  readonly random: Random;
-  /** Time. */
-  readonly clock: Clock;
-  /** Whether to refuse what Bedrock refuses. */
-  readonly strict: boolean;
-  /** Answers said in advance. */
-  readonly scripts: Script[];
-  /** Requests that came before with the same model and text. */
-  readonly counts: Map<string, number>;
 }
 
 async function handle(

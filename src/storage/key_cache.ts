@@ -3,7 +3,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { KeyVerdict } from "./keys.ts";
+import type { KeyVerdict } from "./key_record.ts";
 
 /** A revoked key must be refused everywhere within 2 s. */
 const FRESH_MS = 2_000;
