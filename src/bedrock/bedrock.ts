@@ -5,9 +5,11 @@
 import { ApiError } from "../anthropic/error.ts";
 import type { Clock } from "../clock.ts";
 import type { ServiceTier } from "../config/schema.ts";
-import type { Log } from "../log.ts";
+import { errorFields, type Log } from "../log.ts";
 import type { Answer, AnswerFacts } from "./answer.ts";
 import { BedrockError, brokenAnswer } from "./errors.ts";
+import { LessonPlan, withoutLessons } from "./learn.ts";
+import type { Lesson, Lessons } from "./lessons.ts";
 import type { Models, Target } from "./models.ts";
 import { prepare, type Prepared, type Question } from "./prepare.ts";
 import { withRetries } from "./retry.ts";
@@ -32,6 +34,8 @@ export interface BedrockOptions {
   models: Models;
   /** Signs and sends. */
   sender: Sender;
+  /** What models were found to refuse. */
+  lessons: Lessons;
   /** Time. */
   clock: Clock;
   /** Further tries after the first; see `limits.retries` in config.yaml. */
@@ -42,6 +46,9 @@ export interface BedrockOptions {
 
 /** Milliseconds that waiting between tries may take in all: the patience of a client at its first byte. */
 const RETRY_BUDGET_MS = 8_000;
+
+/** Fields or betas that one request may lose to refusals before its client is told. */
+const MOST_LESSONS = 3;
 
 /** Asks models on Bedrock. */
 export class Bedrock {
@@ -81,8 +88,41 @@ export class Bedrock {
     throw failure;
   }
 
-  #askTarget(target: Target, question: Question, options: CallOptions): Promise<Answer> {
-    const prepared = prepare(target, question);
+  /** Asks one model. What its refusals name, and it can do without, is left out: up to three times. */
+  async #askTarget(target: Target, question: Question, options: CallOptions): Promise<Answer> {
+    const known = this.#options.lessons.of(target.modelId, target.route);
+    const lesson = new LessonPlan(known);
+    for (let turn = 0;; turn++) {
+      const taught = withoutLessons(question, lesson.all);
+      const prepared = prepare(target, taught.request);
+      const dropped = [...taught.dropped, ...prepared.dropped];
+      try {
+        const answer = await this.#askPrepared(target, { ...prepared, dropped }, options);
+        if (lesson.learned.length > 0) this.#remember(target, lesson.learned, options.log);
+        return answer;
+      } catch (error) {
+        const sent = { body: taught.request.body, betas: prepared.betas };
+        const more = error instanceof BedrockError && turn < MOST_LESSONS &&
+          lesson.take(error, sent);
+        if (!more) throw error;
+      }
+    }
+  }
+
+  #remember(target: Target, learned: readonly Lesson[], log: Log): void {
+    log.info("Learned what {model} refuses", {
+      model: target.modelId,
+      route: target.route,
+      learned,
+    });
+    this.#options.lessons.learn(target.modelId, target.route, learned).catch((error: unknown) =>
+      log.warning("A lesson is kept in this process only: the store did not take it", {
+        cause: errorFields(error),
+      })
+    );
+  }
+
+  #askPrepared(target: Target, prepared: Prepared, options: CallOptions): Promise<Answer> {
     const { signal, log } = options;
     if (prepared.dropped.length > 0) {
       log.debug("Dropped what the model cannot take", {

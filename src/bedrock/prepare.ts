@@ -25,6 +25,8 @@ export interface Question {
   readonly body: MessagesRequest;
   /** `anthropic-beta` values. */
   readonly betas: readonly string[];
+  /** Betas that the model was found to refuse. */
+  readonly refusedBetas: readonly string[];
   /** Id for answers that Bedrock gives none, e.g. `msg_…`. */
   readonly messageId: string;
 }
@@ -35,6 +37,8 @@ export interface Prepared {
   readonly request: BedrockRequest;
   /** Whether the answer is a stream. */
   readonly streamed: boolean;
+  /** Betas that are sent. */
+  readonly betas: readonly string[];
   /** What the model or route cannot take. */
   readonly dropped: readonly string[];
   /** A decoder for one streamed answer. */
@@ -67,6 +71,7 @@ function prepareNative(target: Target, question: Question): Prepared {
     body: question.body,
     target: { ...target, route },
     betas: question.betas,
+    refusedBetas: question.refusedBetas,
     stream: streamed,
   });
   return {
@@ -80,6 +85,7 @@ function prepareNative(target: Target, question: Question): Prepared {
       region: target.region,
     },
     streamed,
+    betas: built.betas,
     dropped: built.dropped,
     decoder: () =>
       route === "invoke" ? new EventStreamDecoder(new InvokeDecoder()) : new NativeSseDecoder(),
@@ -117,6 +123,7 @@ function prepareConverse(target: Target, question: Question): Prepared {
       region: target.region,
     },
     streamed,
+    betas: [],
     dropped: built.dropped,
     decoder: () => new EventStreamDecoder(new ConverseDecoder(answerOptions)),
     read: (bytes) => ({ message: converseMessage(parse(bytes), answerOptions) }),

@@ -3,6 +3,7 @@
  * @module
  */
 import { builtins } from "../../plugins/mod.ts";
+import { TokenCounter } from "../bedrock/count_tokens.ts";
 import { Bedrock } from "../bedrock/bedrock.ts";
 import {
   type CredentialProvider,
@@ -10,6 +11,7 @@ import {
   openCredentials,
 } from "../bedrock/credentials.ts";
 import { bedrockHosts } from "../bedrock/endpoint.ts";
+import { Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
 import { Sender } from "../bedrock/send.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -77,11 +79,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       clock,
       hosts: (region) => bedrockHosts(region, config.aws.endpoint),
     });
-    const bedrock = new Bedrock({ models, sender, clock, retries: config.limits.retries });
+    const lessons = new Lessons(store, clock);
+    const bedrock = new Bedrock({ models, sender, lessons, clock, retries: config.limits.retries });
+    const counter = new TokenCounter({ models, sender, clock });
     const ready = readyCheck(store, credentials, log);
     const background = new Background();
     return {
-      services: { config, plugins, models, bedrock, log, clock, ready, background },
+      services: { config, plugins, models, bedrock, counter, log, clock, ready, background },
       keys,
       credentials,
       async close() {

@@ -3,7 +3,11 @@
  * @module
  */
 import { Command } from "commander";
+import { type KnownLessons, Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
+import { systemClock } from "../clock.ts";
+import type { StoreConfig } from "../config/schema.ts";
+import { openStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
 import { table, terminal } from "./terminal.ts";
 
@@ -34,8 +38,33 @@ async function listModels(options: ModelsOptions): Promise<void> {
       fallbacks: fallbacks.map(({ modelId }) => modelId),
     };
   });
-  if (options.json) terminal.out(JSON.stringify({ data: rows }, null, 2));
-  else {terminal.out(
-      table(rows.map(({ fallbacks, ...row }) => ({ ...row, fallback: fallbacks.join(", ") }))),
-    );}
+  if (options.json) {
+    const learned = await learnedBy(config.store);
+    return terminal.out(JSON.stringify({ data: rows, learned }, null, 2));
+  }
+  terminal.out(
+    table(rows.map(({ fallbacks, ...row }) => ({ ...row, fallback: fallbacks.join(", ") }))),
+  );
+}
+
+/** What servers on this store have learned that models refuse; nothing if there is no store yet. */
+async function learnedBy(choice: StoreConfig): Promise<KnownLessons[]> {
+  if (choice.use === "memory" || !exists(choice.path)) return [];
+  const store = await openStore(choice, { clock: systemClock });
+  const learned: KnownLessons[] = [];
+  try {
+    for await (const one of new Lessons(store, systemClock).list()) learned.push(one);
+  } finally {
+    await store.close();
+  }
+  return learned;
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }

@@ -50,6 +50,7 @@ function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
     original,
     body,
     betas: readBetas(exchange.headers),
+    refusedBetas: [],
     messageId: exchange.id.replace("req_", "msg_"),
   };
   return services.bedrock.ask(question, { model, tier, signal, log });

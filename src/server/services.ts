@@ -3,6 +3,7 @@
  * @module
  */
 import type { Bedrock } from "../bedrock/bedrock.ts";
+import type { TokenCounter } from "../bedrock/count_tokens.ts";
 import type { Models } from "../bedrock/models.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
@@ -22,6 +23,8 @@ export interface Services {
   readonly models: Models;
   /** Bedrock. */
   readonly bedrock: Bedrock;
+  /** Counts tokens. */
+  readonly counter: TokenCounter;
   /** The log. */
   readonly log: Log;
   /** Time. */

@@ -66,14 +66,18 @@ export interface FilteredBetas {
   readonly fields: readonly string[];
 }
 
-/** Applies the table to the betas of a request. */
-export function filterBetas(betas: readonly string[], route: Route): FilteredBetas {
+/** Applies the table to the betas of a request; `refused` are those that the model was found to refuse. */
+export function filterBetas(
+  betas: readonly string[],
+  route: Route,
+  refused: readonly string[] = [],
+): FilteredBetas {
   const known = route === "mantle" ? forwardMantle : forward;
   const send = new Set<string>();
   const dropped: string[] = [];
   for (const beta of betas) {
     const name = RENAME[beta] ?? beta;
-    if (known.some((glob) => glob.matches(name))) send.add(name);
+    if (!refused.includes(name) && known.some((glob) => glob.matches(name))) send.add(name);
     else dropped.push(beta);
   }
   const orphaned = fields.filter(({ glob }) =>

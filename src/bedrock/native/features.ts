@@ -13,22 +13,25 @@ export interface ClaudeFeatures {
   readonly systemMessages: boolean;
   /** temperature, top_p and top_k. */
   readonly sampling: boolean;
+  /** Bedrock's CountTokens. */
+  readonly countTokens: boolean;
 }
 
 /** First match wins; `*` stands for any text. */
 const TABLE: readonly (readonly [models: string, features: ClaudeFeatures])[] = [
-  ["anthropic.claude-fable-5*", { systemMessages: true, sampling: false }],
-  ["anthropic.claude-mythos-*", { systemMessages: true, sampling: false }],
-  ["anthropic.claude-opus-5*", { systemMessages: true, sampling: false }],
-  ["anthropic.claude-opus-4-8*", { systemMessages: true, sampling: false }],
-  ["anthropic.claude-opus-4-7*", { systemMessages: false, sampling: false }],
-  ["anthropic.claude-sonnet-5*", { systemMessages: false, sampling: false }],
-  ["anthropic.claude-haiku-5*", { systemMessages: false, sampling: false }],
-  ["*", { systemMessages: false, sampling: true }],
+  ["anthropic.claude-fable-5*", { systemMessages: true, sampling: false, countTokens: false }],
+  ["anthropic.claude-mythos-*", { systemMessages: true, sampling: false, countTokens: false }],
+  ["anthropic.claude-opus-5*", { systemMessages: true, sampling: false, countTokens: false }],
+  ["anthropic.claude-opus-4-8*", { systemMessages: true, sampling: false, countTokens: false }],
+  ["anthropic.claude-opus-4-7*", { systemMessages: false, sampling: false, countTokens: false }],
+  ["anthropic.claude-sonnet-5*", { systemMessages: false, sampling: false, countTokens: false }],
+  ["anthropic.claude-haiku-5*", { systemMessages: false, sampling: false, countTokens: false }],
+  ["anthropic.claude-*-4-6*", { systemMessages: false, sampling: true, countTokens: false }],
+  ["*", { systemMessages: false, sampling: true, countTokens: true }],
 ];
 
 const rows = TABLE.map(([models, features]) => ({ glob: compileGlob(models), features }));
-const ANY: ClaudeFeatures = { systemMessages: false, sampling: true };
+const ANY: ClaudeFeatures = { systemMessages: false, sampling: true, countTokens: false };
 
 /** What the model with this foundation id takes. */
 export function claudeFeatures(baseId: string): ClaudeFeatures {

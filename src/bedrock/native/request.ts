@@ -29,6 +29,8 @@ export interface NativeInput {
   };
   /** `anthropic-beta` values of the request. */
   readonly betas: readonly string[];
+  /** Betas that the model was found to refuse. */
+  readonly refusedBetas: readonly string[];
   /** Whether a stream is wanted. */
   readonly stream: boolean;
 }
@@ -45,6 +47,8 @@ export interface NativeBuilt {
   readonly headers: Readonly<Record<string, string>>;
   /** Body. */
   readonly body: Uint8Array<ArrayBuffer>;
+  /** Betas that are sent. */
+  readonly betas: readonly string[];
   /** What was left out, by name. */
   readonly dropped: readonly string[];
 }
@@ -103,7 +107,7 @@ function withoutFields(
 export function buildNativeRequest(input: NativeInput): NativeBuilt {
   refuseUnsupported(input.body);
   const { route, baseId, tier } = input.target;
-  const betas = filterBetas(betasOf(input), route);
+  const betas = filterBetas(betasOf(input), route, input.refusedBetas);
   const rewritten = rewriteNative(input.body, { baseId, route, betas: betas.send });
   const stripped = withoutFields(
     route === "invoke" ? rewritten.body : withLegalUserId(rewritten.body),
@@ -151,6 +155,7 @@ function buildInvoke(parts: Parts, tier: Record<string, string>): NativeBuilt {
       ...tier,
     },
     body,
+    betas,
     dropped,
   };
 }
@@ -176,6 +181,7 @@ function buildMessages(parts: Parts, tier: Record<string, string>): NativeBuilt 
       ...tier,
     },
     body,
+    betas,
     dropped,
   };
 }

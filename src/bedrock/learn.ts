@@ -1,0 +1,110 @@
+/**
+ * A refusal that names what the model can do without teaches: it is left out, the request is sent again, and
+ * the next one is sent without it at once.
+ * @module
+ */
+import type { MessagesRequest } from "../anthropic/types.ts";
+import { DROPPABLE, droppableOf } from "./droppable.ts";
+import type { BedrockError } from "./errors.ts";
+import type { Lesson } from "./lessons.ts";
+
+/** What of a request lessons change. */
+export interface Teachable {
+  /** The body. */
+  readonly body: MessagesRequest;
+  /** Betas to leave out, by the names that Bedrock knows. */
+  readonly refusedBetas: readonly string[];
+}
+
+const BETA = "beta:";
+
+/** Whether a lesson is of a beta. */
+function isBeta(lesson: Lesson): boolean {
+  return lesson.startsWith(BETA);
+}
+
+/** The request without what was learned, and the names of what was in its body. */
+export function withoutLessons<T extends Teachable>(
+  request: T,
+  lessons: readonly Lesson[],
+): { request: T; dropped: readonly string[] } {
+  if (lessons.length === 0) return { request, dropped: [] };
+  const refusedBetas = lessons.filter(isBeta).map((lesson) => lesson.slice(BETA.length));
+  let { body } = request;
+  const dropped: string[] = [];
+  for (const { name, without } of DROPPABLE) {
+    if (!lessons.includes(name)) continue;
+    const next = without(body);
+    if (next !== body) dropped.push(name);
+    body = next;
+  }
+  return { request: { ...request, body, refusedBetas }, dropped };
+}
+
+const NAMED_BETA = /Unexpected value\(s\) (.+?) for the `anthropic-beta` header/;
+const UNNAMED_BETA = /invalid beta flag/i;
+
+/** What was sent when a refusal came. */
+export interface Sent {
+  /** The body, before its route's own rules. */
+  readonly body: MessagesRequest;
+  /** Betas, by the names that Bedrock knows. */
+  readonly betas: readonly string[];
+}
+
+/**
+ * What one request leaves out: what was known before, and what its own refusals teach.
+ *
+ * "invalid beta flag" names no beta: the first half of them is left out, then the second, then all.
+ */
+export class LessonPlan {
+  readonly #known: readonly Lesson[];
+  #fields: readonly Lesson[] = [];
+  #betas: readonly Lesson[] = [];
+  /** Betas that were sent when the first unnamed refusal came, and how many of those refusals there were. */
+  #suspects: { readonly all: readonly string[]; refusals: number } | undefined;
+
+  /** Begins with what is known of the model. */
+  constructor(known: readonly Lesson[]) {
+    this.#known = known;
+  }
+
+  /** What this request has learned. */
+  get learned(): readonly Lesson[] {
+    return [...this.#fields, ...this.#betas];
+  }
+
+  /** Everything to leave out. */
+  get all(): readonly Lesson[] {
+    return [...this.#known, ...this.learned];
+  }
+
+  /** Learns from a refusal; false if it teaches nothing that another try could use. */
+  take(error: BedrockError, sent: Sent): boolean {
+    if (error.status !== 400 && error.status !== 403) return false;
+    const { message } = error;
+    if (UNNAMED_BETA.test(message)) return this.#takeUnnamedBeta(sent);
+    const named = NAMED_BETA.exec(message)?.[1];
+    if (named !== undefined) {
+      const refused = [...named.matchAll(/`([^`]+)`/g)].map(([, beta]) => beta ?? "");
+      const found = refused.filter((beta) => sent.betas.includes(beta));
+      this.#betas = [...this.#betas, ...found.map((beta) => BETA + beta)];
+      return found.length > 0;
+    }
+    const droppable = droppableOf(message);
+    // What is not in the request is not what was refused, whatever the words are.
+    if (droppable === undefined || droppable.without(sent.body) === sent.body) return false;
+    this.#fields = [...this.#fields, droppable.name];
+    return true;
+  }
+
+  #takeUnnamedBeta(sent: Sent): boolean {
+    this.#suspects ??= { all: sent.betas, refusals: 0 };
+    const { all, refusals } = this.#suspects;
+    const half = Math.ceil(all.length / 2);
+    const suspects = [all.slice(0, half), all.slice(half), all][refusals] ?? [];
+    this.#suspects.refusals++;
+    this.#betas = suspects.map((beta) => BETA + beta);
+    return suspects.length > 0;
+  }
+}
