@@ -26,7 +26,7 @@ export interface HarnessOptions {
   /** Where relative paths of the configuration begin. */
   base?: string;
   /** AWS credentials of the gateway. */
-  credentials?: { accessKeyId: string; secretAccessKey: string };
+  credentials?: { accessKeyId: string; secretAccessKey: string } | Error;
   /** Bedrock API key of the gateway, in place of credentials. */
   bearer?: string;
   /** Base URL of Bedrock, instead of the simulator's. */
@@ -69,7 +69,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     env,
     log: openLog({ level: "debug", format: "json", write: (line) => log.push(line) }),
     store: options.store ?? openMemoryStore({ clock }),
-    provider: () => Promise.resolve(credentials),
+    provider: () =>
+      credentials instanceof Error ? Promise.reject(credentials) : Promise.resolve(credentials),
   });
   const server = startServer(gateway.services, { hostname: "127.0.0.1", port: 0 });
   const { key } = await gateway.keys.create({ name: "test" });

@@ -211,6 +211,22 @@ Deno.test("AWS credentials that are refused are the gateway's, not the client's"
   });
 });
 
+Deno.test("a gateway without AWS credentials says so, and the log says why", async () => {
+  await withHarness({ credentials: new Error("No provider had any") }, async (harness) => {
+    const response = await harness.post(ask("agent"));
+    assert.equal(response.status, 403);
+    const { error } = await response.json();
+    assert.match(error.message, /gateway's own AWS credential was refused \(none found\)/);
+    assert.ok(!error.message.includes("provider"));
+    assert.ok(
+      harness.log.some((line) =>
+        line.includes("no AWS credentials were found") && line.includes("No provider had any")
+      ),
+    );
+    assert.equal(harness.simulator.requests.length, 0);
+  });
+});
+
 Deno.test("a Bedrock API key signs for the gateway in place of SigV4", async () => {
   await withHarness({ bearer: SIMULATOR_BEARER_TOKEN }, async (harness) => {
     assert.equal((await (await harness.post(ask("echo", QWEN, false))).json()).type, "message");

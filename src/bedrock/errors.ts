@@ -163,12 +163,20 @@ function readBody(body: string): Told {
   };
 }
 
-function credentialError(exception: string, bedrockRequestId: string | undefined): BedrockError {
+/**
+ * The error of the gateway's own AWS credential, refused or not to be found. Never a 401: clients would take it
+ * for their own key's, and try again for minutes.
+ */
+export function credentialError(
+  exception: string,
+  bedrockRequestId: string | undefined,
+  cause?: unknown,
+): BedrockError {
   return new BedrockError(
     "permission_error",
     `The gateway's own AWS credential was refused (${exception}): this is not your API key; ` +
       "tell the gateway's operator to renew its AWS credentials",
-    { exception, retryable: false, bedrockRequestId },
+    { exception, retryable: false, bedrockRequestId, cause },
   );
 }
 

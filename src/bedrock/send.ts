@@ -3,9 +3,9 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { CredentialSource } from "./credentials.ts";
+import type { Authorization, CredentialSource } from "./credentials.ts";
 import type { BedrockHosts } from "./endpoint.ts";
-import { connectionError, errorFromResponse } from "./errors.ts";
+import { connectionError, credentialError, errorFromResponse } from "./errors.ts";
 import { Signer } from "./sign.ts";
 
 /** A request to Bedrock, not yet signed. */
@@ -58,7 +58,7 @@ export class Sender {
   async send(request: BedrockRequest, signal: AbortSignal): Promise<Response> {
     const { credentials, hosts, clock } = this.#options;
     const url = new URL(hosts(request.region)[request.host] + request.path);
-    const authorization = await credentials.get();
+    const authorization = await authorize(credentials);
     const headers = authorization.kind === "bearer"
       ? { ...request.headers, authorization: `Bearer ${authorization.token}` }
       : {
@@ -79,6 +79,15 @@ export class Sender {
     const error = errorFromResponse(response.status, response.headers, await readText(response));
     if (STALE.has(error.exception)) credentials.invalidate();
     throw error;
+  }
+}
+
+/** A gateway without credentials is its operator's affair: a 403, as for refused ones, that no client tries again. */
+async function authorize(credentials: CredentialSource): Promise<Authorization> {
+  try {
+    return await credentials.get();
+  } catch (error) {
+    throw credentialError("none found", undefined, error);
   }
 }
 

@@ -59,6 +59,10 @@ class Station {
   }
 
   pass(event: WireEvent, out: WireEvent[]): void {
+    if (event.type === "ping") {
+      out.push(event);
+      return;
+    }
     const events = this.#on ? this.#hook(event) : undefined;
     if (events === undefined) {
       this.folder?.push(event.value);
@@ -88,7 +92,7 @@ class Station {
 }
 
 /**
- * The way out for one answer. Keep-alive pings never enter it.
+ * The way out for one answer. Keep-alive pings pass by every plugin.
  *
  * A plugin with `collectMessage` is folded at its own place, after its own `onEvent`: a cached answer and a
  * fresh one then go through the same outer plugins.

@@ -15,6 +15,11 @@ export const STATUS_CLIENT_GONE = 499;
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof PluginFailure) return error.clientError();
+  if (error instanceof RangeError && error.message.includes("call stack")) {
+    return new ApiError("invalid_request_error", "Request body is nested too deeply: flatten it", {
+      cause: error,
+    });
+  }
   return new ApiError(
     "api_error",
     "Internal error of the gateway: give its operator the request id",
@@ -44,7 +49,7 @@ export function logError(log: Log, error: unknown): void {
   const fields = { type: told.type, status: told.status, message: told.message };
   if (!(error instanceof ApiError)) {
     log.error("Request failed inside the gateway", { ...fields, cause: errorFields(error) });
-  } else if (told.status >= 500) {
+  } else if (told.status >= 500 || told.cause !== undefined && told.status === 403) {
     const cause = told.cause === undefined ? undefined : errorFields(told.cause);
     log.warning("Request failed: {type}", cause === undefined ? fields : { ...fields, cause });
   } else {

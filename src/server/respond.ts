@@ -106,7 +106,15 @@ function noteFacts({ facts }: Answer, exchange: Exchange): void {
   };
   const headers = exchange.responseHeaders;
   if (bedrockRequestId !== undefined) headers.set("x-amzn-requestid", bedrockRequestId);
-  if (dropped.length > 0) headers.set("x-outcrop-dropped", dropped.join(", "));
+  if (dropped.length > 0) headers.set("x-outcrop-dropped", headerText(dropped.join(", ")));
+}
+
+/** Longest value of a header of ours: what is longer is cut, and whole in the log. */
+const LONGEST_HEADER = 1_000;
+
+/** Names of fields are a client's own words: only what a header may hold of them goes into one. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, LONGEST_HEADER);
 }
 
 function noteServed(reply: MessageAnswer, exchange: Exchange): void {

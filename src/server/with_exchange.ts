@@ -40,10 +40,16 @@ export async function withExchange(
   }
 }
 
+/** What a 429 or 529 asks clients to wait where nobody said. */
+const RETRY_AFTER_S = "5";
+
 function errorResponse(error: unknown, exchange: Exchange): Response {
   const told = toApiError(error);
   const headers = exchange.responseHeaders;
   for (const [name, value] of Object.entries(told.headers)) headers.set(name, value);
+  if ((told.status === 429 || told.status === 529) && !headers.has("retry-after")) {
+    headers.set("retry-after", RETRY_AFTER_S); // clients without a number back off by their own, for minutes
+  }
   if ("bedrockRequestId" in told && typeof told.bedrockRequestId === "string") {
     headers.set("x-amzn-requestid", told.bedrockRequestId);
   }

@@ -137,6 +137,15 @@ for (const [how, hooks] of Object.entries(REFUSALS)) {
   }
 }
 
+Deno.test("a refusal for now says when to come again, even if the plugin does not", async () => {
+  const hooks = 'onRequest(ctx) { return ctx.reject("rate_limit_error", "Slow down"); }';
+  await withPlugins([bad(hooks)], async (harness) => {
+    const response = await harness.post(ask());
+    assert.deepEqual([response.status, response.headers.get("retry-after")], [429, "5"]);
+    await response.body?.cancel();
+  });
+});
+
 Deno.test("a refusal after the first byte is an error event", async () => {
   const hooks =
     'onEvent(event, ctx) { if (event.delta?.text === "3 ") ctx.reject("permission_error", "Enough"); }';

@@ -158,6 +158,12 @@ function outputFormat(
   return { outputConfig: { textFormat: { type: "json_schema", structure: { jsonSchema } } } };
 }
 
+/** The Agent SDK puts betas into the body. */
+function allBetas(betas: readonly string[], { anthropic_beta }: MessagesRequest): string[] {
+  const inBody: unknown[] = Array.isArray(anthropic_beta) ? anthropic_beta : [];
+  return [...new Set([...betas, ...inBody.filter((beta) => typeof beta === "string")])];
+}
+
 function betaFields(
   betas: readonly string[],
   { quirks, dropped }: Translation,
@@ -201,7 +207,7 @@ export function buildConverseRequest({ body, quirks, betas, tier }: ConverseInpu
   const additional = {
     ...reasoning.fields,
     ...topK(body, translation),
-    ...betaFields(betas, translation),
+    ...betaFields(allBetas(betas, body), translation),
     ...(anthropicTools.length === 0 ? {} : { tools: anthropicTools }),
   };
   const askTier = tier !== undefined && tier !== "default" && body.service_tier !== "standard_only";
