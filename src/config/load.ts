@@ -3,7 +3,7 @@
  * @module
  */
 import { dirname, isAbsolute, resolve } from "node:path";
-import { type Document, isScalar, LineCounter, parse, parseDocument } from "yaml";
+import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import { nearest } from "../text/nearest.ts";
 import { type Env, substitute, type Substitution } from "./environment.ts";
@@ -24,6 +24,8 @@ export interface LoadedConfig {
   readonly base: string;
   /** The place of a key in the file. */
   locate(path: ConfigPath): Place;
+  /** The number or truth value that a variable at this place spells; undefined where none stands. */
+  typed(path: ConfigPath): number | boolean | undefined;
 }
 
 /** Where a text comes from. */
@@ -43,7 +45,11 @@ class Source {
   constructor(text: string, file: string) {
     this.#file = file;
     this.#text = text;
-    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false });
+    this.document = parseDocument(text, {
+      lineCounter: this.lines,
+      prettyErrors: false,
+      logLevel: "error",
+    });
   }
 
   at(place: Place, path: ConfigPath, message: string): ConfigIssue {
@@ -63,21 +69,42 @@ class Source {
     });
   }
 
-  /** In `{ … }` and `[ … ]` YAML takes the brace of a variable for its own. */
+  /** In `{ … }` and `[ … ]` YAML takes the brace of a variable for its own; `*` it takes for an alias's. */
   #hint(offset: number): string {
     const start = this.#text.lastIndexOf("\n", offset) + 1;
     const line = this.#text.slice(start, offset + 80).split("\n", 1)[0] ?? "";
-    return /[{[].*\$\{/.test(line) ? ": put quotes around a ${…} inside { } or [ ]" : "";
+    if (/[{[].*\$\{/.test(line)) return ": put quotes around a ${…} inside { } or [ ]";
+    return /(^|[\s,{[])\*/.test(line) ? ": put quotes around a text that begins with *" : "";
   }
 
-  missingIssues({ missing }: Substitution): ConfigIssue[] {
-    return missing.map(({ name, offset }) =>
-      this.at(
-        placeOf(this.lines, offset),
-        [],
-        `environment variable ${name} is not set: set it, or give a default as \${${name}:-default}`,
-      )
+  aliasIssues(): ConfigIssue[] {
+    const issues: ConfigIssue[] = [];
+    visit(this.document, {
+      Alias: (_, node) => {
+        if (node.resolve(this.document) !== undefined) return;
+        const place = placeOf(this.lines, node.range?.[0] ?? 0);
+        const message =
+          `no anchor &${node.source} stands before *${node.source}: put quotes around a text that begins with *`;
+        issues.push(this.at(place, [], message));
+      },
+    });
+    return issues;
+  }
+
+  variableIssues({ faults }: Substitution): ConfigIssue[] {
+    return faults.map(({ node, path, message }) =>
+      this.at(placeOf(this.lines, node.range?.[0] ?? 0), path, message)
     );
+  }
+
+  /** @throws {ConfigError} When anchors are used so often that the text stands for far more than it says */
+  values(): unknown {
+    try {
+      return this.document.toJS() ?? {};
+    } catch (cause) {
+      const message = "anchors are used too often: write out what they stand for";
+      throw new ConfigError([this.issue([], message)], { cause });
+    }
   }
 }
 
@@ -94,20 +121,27 @@ function retype(
   let changed = false;
   for (const issue of issues) {
     const node = source.document.getIn(pathOf(issue), true);
-    if (!isScalar(node) || !whole.has(node) || typeof node.value !== "string") continue;
-    const typed: unknown = parse(node.value);
-    if (typeof typed !== "number" && typeof typed !== "boolean") continue;
+    const typed = typedVariable(node, whole);
+    if (typed === undefined || !isScalar(node)) continue;
     node.value = typed;
     changed = true;
   }
   return changed;
 }
 
+/** A value that was one variable, as YAML reads its text; undefined if that is no number and no truth value. */
+function typedVariable(node: unknown, whole: Substitution["whole"]): number | boolean | undefined {
+  if (!isScalar(node) || !whole.has(node) || typeof node.value !== "string") return undefined;
+  const { contents, errors } = parseDocument(node.value);
+  if (errors.length > 0 || !isScalar(contents)) return undefined;
+  const { value } = contents;
+  return typeof value === "number" || typeof value === "boolean" ? value : undefined;
+}
+
 function validate(source: Source, whole: Substitution["whole"]): z.ZodSafeParseResult<Config> {
-  const values = () => source.document.toJS() ?? {};
-  const first = configSchema.safeParse(values());
+  const first = configSchema.safeParse(source.values());
   if (first.success || !retype(source, first.error.issues, whole)) return first;
-  return configSchema.safeParse(values());
+  return configSchema.safeParse(source.values());
 }
 
 function shown(value: unknown): string {
@@ -115,11 +149,23 @@ function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
+/** Of the forms that a value may have, the faults of the one that its kind makes it; else the fault as it is. */
+function narrow(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const meant = issue.errors.filter((faults) =>
+    !faults.some(({ code, path }) => code === "invalid_type" && path.length === 0)
+  );
+  const [faults] = meant;
+  if (faults === undefined || meant.length > 1) return [issue];
+  return faults.flatMap((fault) => narrow({ ...fault, path: [...issue.path, ...fault.path] }));
+}
+
 function issuesOf(issue: z.core.$ZodIssue, source: Source): ConfigIssue[] {
   const path = pathOf(issue);
   if (issue.code === "unrecognized_keys") {
-    const known = knownKeys(path);
     return issue.keys.map((key) => {
+      // Another form of the same map may have the very key: it is no hint here.
+      const known = knownKeys(path).filter((name) => name !== key);
       const [near] = nearest(key, known, 1);
       const meant = near === undefined
         ? `known here: ${known.join(", ")}`
@@ -128,16 +174,22 @@ function issuesOf(issue: z.core.$ZodIssue, source: Source): ConfigIssue[] {
     });
   }
   const value: unknown = source.document.getIn(path);
-  const actual = value === undefined
-    ? "nothing is there"
-    : `it is ${shown(isScalar(value) ? value.value : value)}`;
   const message = issue.message.replace(/^Invalid (input|option): /, "");
-  return [
-    source.issue(
-      path,
-      value !== undefined && typeof value === "object" ? message : `${message}: ${actual}`,
-    ),
-  ];
+  if (typeof value === "object") return [source.issue(path, message)];
+  const actual = value === undefined ? "nothing is there" : `it is ${shown(value)}`;
+  return [source.issue(path, `${message}: ${actual}`)];
+}
+
+/** Without those at a variable that is at fault already. */
+function schemaIssues(
+  { error }: z.ZodSafeParseResult<Config>,
+  source: Source,
+  { faults }: Substitution,
+): ConfigIssue[] {
+  const told = new Set<unknown>(faults.map(({ node }) => node));
+  return (error?.issues ?? []).flatMap(narrow)
+    .filter((issue) => !told.has(source.document.getIn(pathOf(issue), true)))
+    .flatMap((issue) => issuesOf(issue, source));
 }
 
 function freezeDeep<T>(value: T): T {
@@ -176,21 +228,23 @@ function resolvePaths(config: Config, base: string): Config {
  */
 export function parseConfig(text: string, { file, env }: ParseOptions): LoadedConfig {
   const source = new Source(text, file);
-  const syntax = source.syntaxIssues();
-  if (syntax.length > 0) throw new ConfigError(syntax);
-  const substitution = substitute(source.document, env);
-  const missing = source.missingIssues(substitution);
-  if (missing.length > 0) throw new ConfigError(missing);
-  const parsed = validate(source, substitution.whole);
-  if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.flatMap((issue) => issuesOf(issue, source)));
+  for (const broken of [source.syntaxIssues(), source.aliasIssues()]) {
+    if (broken.length > 0) throw new ConfigError(broken);
   }
+  const substitution = substitute(source.document, env);
+  const parsed = validate(source, substitution.whole);
+  const issues = [
+    ...source.variableIssues(substitution),
+    ...schemaIssues(parsed, source, substitution),
+  ];
+  if (!parsed.success || issues.length > 0) throw new ConfigError(issues);
   const base = dirname(resolve(file));
   return {
     config: freezeDeep(resolvePaths(parsed.data, base)),
     file,
     base,
     locate: (path) => locate(source.document, source.lines, path),
+    typed: (path) => typedVariable(source.document.getIn(path, true), substitution.whole),
   };
 }
 

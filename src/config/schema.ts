@@ -11,11 +11,13 @@ const serviceTier = z.enum(["default", "priority", "flex", "reserved"]);
 const route = z.enum(["invoke", "messages", "mantle", "converse"]);
 const url = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
 
+const ONE_WORKER = "expected 1 or auto: this version serves from one worker";
+
 const listen = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   port: z.int().min(0).max(65_535).default(8000).describe("Port; 0 takes any free one."),
-  workers: z.union([z.int().min(1).max(1), z.literal("auto")], {
-    error: "expected 1 or auto: this version serves from one worker",
+  workers: z.union([z.int().min(1, ONE_WORKER).max(1, ONE_WORKER), z.literal("auto")], {
+    error: ONE_WORKER,
   }).default(1).describe("How many workers serve the port."),
 }).prefault({});
 
@@ -75,13 +77,19 @@ const tiers = z.strictObject({
   })).default([]).describe("First match wins."),
 }).prefault({});
 
+function storeFault({ input }: { input?: unknown }): string {
+  const isDynamo = typeof input === "object" && input !== null && "use" in input &&
+    input.use === "dynamodb";
+  return `${isDynamo ? "not available in this version: " : ""}expected use: memory or use: deno_kv`;
+}
+
 const store = z.discriminatedUnion("use", [
   z.strictObject({ use: z.literal("memory") }),
   z.strictObject({
     use: z.literal("deno_kv"),
     path: z.string().min(1).default("./outcrop.db").describe("The database's file."),
   }),
-], { error: "expected use: memory or use: deno_kv" }).prefault({ use: "deno_kv" });
+], { error: storeFault }).prefault({ use: "deno_kv" });
 
 const plugin = z.strictObject({
   use: z.string().min(1).describe("Name of a built-in plugin, or path of a file."),

@@ -7,14 +7,16 @@
  */
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
-import { ConfigError, type LoadedConfig } from "../config/load.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import type { PluginEntry } from "../config/schema.ts";
 import type { Log } from "../log.ts";
 import { prefixedStore } from "../storage/prefixed.ts";
 import type { Store } from "../storage/store.ts";
 import { nearest } from "../text/nearest.ts";
 import type { LoadedPlugin } from "./guard.ts";
+import { PluginPlace } from "./place.ts";
 import type { Hooks, KeyDirectory, Plugin, PluginDefinition, PluginFactory } from "./plugin.ts";
+import { checkSettings } from "./settings.ts";
 
 /** What loading needs. */
 export interface LoadPluginsOptions {
@@ -58,21 +60,6 @@ const NOT_SYNC: ReadonlySet<string> = new Set([
   "GeneratorFunction",
   "AsyncGeneratorFunction",
 ]);
-
-class PluginPlace {
-  constructor(readonly loaded: LoadedConfig, readonly position: number) {}
-
-  error(
-    message: string,
-    path: readonly (string | number)[] = ["use"],
-    cause?: unknown,
-  ): ConfigError {
-    const full = ["plugins", this.position, ...path];
-    const { line, column } = this.loaded.locate(full);
-    const issue = { file: this.loaded.file, line, column, path: full.join("."), message };
-    return new ConfigError([issue], { cause });
-  }
-}
 
 function hint(name: string, known: Iterable<string>): string {
   const [near] = nearest(name, [...known]);
@@ -164,17 +151,6 @@ function checkHooks(hooks: unknown, plugin: Plugin, place: PluginPlace): Hooks {
     );
   }
   return hooks as Hooks;
-}
-
-function checkSettings(plugin: Plugin, settings: unknown, place: PluginPlace): unknown {
-  const parsed = plugin.schema.safeParse(settings ?? {});
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.flatMap((issue) => {
-    const path = ["with", ...issue.path.map((key) => typeof key === "symbol" ? String(key) : key)];
-    if (issue.code !== "unrecognized_keys") return [place.error(issue.message, path)];
-    return issue.keys.map((key) => place.error(issue.message, [...path, key]));
-  });
-  throw new ConfigError(errors.flatMap((error) => error.issues));
 }
 
 function checkRequires(plugin: Plugin, before: readonly LoadedPlugin[], place: PluginPlace): void {

@@ -10,12 +10,12 @@ import { builtins } from "../../plugins/mod.ts";
 
 const nobody: KeyDirectory = { verify: () => ({ ok: false, reason: "unknown" }) };
 
-async function load(source: string, entry: string = "") {
+async function load(source: string, entry: string = "", env: Record<string, string> = {}) {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/mine.ts`, source);
     const text = `plugins:\n  - use: auth\n  - use: ./mine.ts\n${entry}`;
-    const loaded = parseConfig(text, { file: `${folder}/config.yaml`, env: () => undefined });
+    const loaded = parseConfig(text, { file: `${folder}/config.yaml`, env: (name) => env[name] });
     const log = openLog({ level: "error", format: "json", write: () => {} });
     const store = openMemoryStore({ clock: systemClock });
     return await loadPlugins({ loaded, builtins, store, keys: nobody, log, clock: systemClock });
@@ -126,6 +126,29 @@ Deno.test("loadPlugins() loads TypeScript from a path, with its settings and its
   ]);
   assert.throws(() => plugins[1]?.hooks.onRequest?.({} as never), /\{"from":2,"to":9\}/);
   await closePlugins(plugins);
+});
+
+Deno.test("loadPlugins() gives a variable in settings the type that the plugin's schema wants", async () => {
+  const source = `export default ({ define, z }) => define({ name: "mine",
+    schema: z.strictObject({ from: z.int(), on: z.boolean(), deep: z.object({ list: z.array(z.number()) }), secret: z.string() }),
+    setup: (settings) => ({ onRequest() { throw new Error(JSON.stringify(settings)); } }) });`;
+  const env: Record<string, string> = {
+    FROM: "7",
+    ON: "true",
+    RATE: "0.5",
+    SECRET: "12345678901234567890",
+  };
+  const entry =
+    "    with:\n      from: ${FROM}\n      on: ${ON}\n      deep: { list: ['${RATE}', 2] }\n      secret: ${SECRET}\n";
+  const plugins = await load(source, entry, env);
+  assert.throws(
+    () => plugins[1]?.hooks.onRequest?.({} as never),
+    { message: '{"from":7,"on":true,"deep":{"list":[0.5,2]},"secret":"12345678901234567890"}' },
+  );
+  await assert.rejects(
+    load(source, entry, { ...env, FROM: "seven" }),
+    /plugins\.1\.with\.from: .*expected (int|number)/,
+  );
 });
 
 Deno.test("loadPlugins() lets config.yaml decide over the plugin's own policy and deadline", async () => {
