@@ -59,7 +59,13 @@ interface Headers {
 }
 
 /** The headers of Bedrock's frames are a handful of byte strings that repeat: each is read once. */
-const CACHED_HEADERS = 64;
+interface KnownHeaders {
+  readonly bytes: Uint8Array;
+  readonly headers: Headers;
+}
+
+/** Kinds of headers kept: Bedrock sends seven. */
+const CACHED_HEADERS = 16;
 
 /**
  * Decodes a stream of frames, however it is cut into chunks. A frame is given out when both its checksums are
@@ -68,7 +74,8 @@ const CACHED_HEADERS = 64;
 export class FrameDecoder {
   #rest: Uint8Array = EMPTY;
   #failure: FrameError | undefined;
-  readonly #headers = new Map<string, Headers>();
+  readonly #known: KnownHeaders[] = [];
+  #last: KnownHeaders | undefined;
 
   /** Why the stream is corrupt; undefined while it is not. Look at it after every `push`. */
   get failure(): FrameError | undefined {
@@ -125,16 +132,24 @@ export class FrameDecoder {
     return frameOf(headers, bytes.subarray(headersEnd, at + total - CHECKSUM));
   }
 
+  /** Compared byte by byte with those seen before, the last ones first: a stream is mostly one kind of event. */
   #readHeaders(bytes: Uint8Array): Headers {
-    const key = String.fromCharCode(...bytes.subarray(0, 1_024));
-    const known = bytes.byteLength <= 1_024 ? this.#headers.get(key) : undefined;
-    if (known !== undefined) return known;
-    const headers = parseHeaders(bytes);
-    if (bytes.byteLength <= 1_024 && this.#headers.size < CACHED_HEADERS) {
-      this.#headers.set(key, headers);
+    const last = this.#last;
+    if (last !== undefined && sameBytes(last.bytes, bytes)) return last.headers;
+    let known = this.#known.find((one) => sameBytes(one.bytes, bytes));
+    if (known === undefined) {
+      known = { bytes: bytes.slice(), headers: parseHeaders(bytes) };
+      if (this.#known.length < CACHED_HEADERS) this.#known.push(known);
     }
-    return headers;
+    this.#last = known;
+    return known.headers;
   }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.byteLength !== b.byteLength) return false;
+  for (let at = 0; at < a.byteLength; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
 
 function hex(value: number): string {
