@@ -4,7 +4,14 @@
  * Folding refuses to guess: what it does not understand gives no message rather than a wrong one.
  * @module
  */
-import type { AnthropicEvent, ContentBlock, Delta, Message, Usage } from "./types.ts";
+import type {
+  AnthropicEvent,
+  ContentBlock,
+  Delta,
+  Message,
+  MessageDeltaEvent,
+  Usage,
+} from "./types.ts";
 
 type Draft = Record<string, unknown> & { type: string };
 
@@ -38,6 +45,14 @@ const DELTAS: Readonly<Record<string, (block: OpenBlock, delta: Delta) => boolea
   },
 };
 
+/** What an ending tells anew: its null means that it does not tell, not that what was told is void. */
+function told<T extends object>(ending: T, before: object): T {
+  const members = Object.entries(ending).filter(([key, value]) =>
+    value !== null || !(key in before)
+  );
+  return Object.fromEntries(members) as T;
+}
+
 /** Folds one stream. */
 export class Folder {
   #message: Partial<Message> | undefined;
@@ -67,12 +82,10 @@ export class Folder {
       case "content_block_stop":
         return this.#close(event.index);
       case "message_delta":
-        Object.assign(this.#message ??= {}, event.delta);
-        this.#usage = { input_tokens: 0, output_tokens: 0, ...this.#usage, ...event.usage };
-        return;
+        return this.#messageDelta(event);
       case "message_stop":
         this.#ended = true;
-        return;
+        return this.#checkInputs();
       default: // a ping, or what this version does not know: it adds nothing that a message has
     }
   }
@@ -84,6 +97,23 @@ export class Folder {
     }
     const content = this.#blocks.filter((block) => block !== undefined).map(({ draft }) => draft);
     return { ...this.#message, content: content as ContentBlock[], usage: this.#usage } as Message;
+  }
+
+  /** Fields beside `delta`, e.g. `context_management`, belong to the message. */
+  #messageDelta({ type: _, delta, usage, ...beside }: MessageDeltaEvent): void {
+    if (this.#message === undefined) {
+      this.#failure = "an end before the beginning";
+      return;
+    }
+    Object.assign(this.#message, delta, told(beside, this.#message));
+    const before = { input_tokens: 0, output_tokens: 0, ...this.#usage };
+    this.#usage = { ...before, ...told(usage, before) };
+  }
+
+  /** Input of a block that was not closed may lack its end. */
+  #checkInputs(): void {
+    const index = this.#blocks.findIndex((block) => block !== undefined && block.json !== "");
+    if (index >= 0) this.#failure ??= `input of block ${index} that was not finished`;
   }
 
   #delta(index: number, delta: Delta): void {
@@ -98,6 +128,7 @@ export class Folder {
     if (block === undefined || block.json === "") return;
     try {
       block.draft.input = JSON.parse(block.json);
+      block.json = "";
     } catch {
       this.#failure = `input of block ${index} that is no JSON`;
     }

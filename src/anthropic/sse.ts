@@ -17,6 +17,9 @@ export const PING: Uint8Array<ArrayBuffer> = encoder.encode(
 
 const DATA = "\ndata: ";
 const END = "\n\n";
+const LF = 10;
+const CR = 13;
+const SPACE = 32;
 
 /** `event: NAME\ndata: ` in bytes, by name: a stream has a handful of names. */
 const heads = new Map<string, Uint8Array>();
@@ -36,6 +39,12 @@ function nameOf(event: WireEvent): string {
   return /[\r\n]/.test(event.type) ? "unknown" : event.type;
 }
 
+/** A raw line end in JSON is white space; in an event it would end the data. */
+function onOneLine(bytes: Uint8Array): Uint8Array {
+  if (bytes.indexOf(LF) < 0 && bytes.indexOf(CR) < 0) return bytes;
+  return bytes.map((byte) => byte === LF || byte === CR ? SPACE : byte);
+}
+
 /** One chunk for events that arrived together: text is joined and encoded once, bytes are copied as they are. */
 export function encodeBatch(batch: EventBatch): Uint8Array<ArrayBuffer> {
   if (batch.every((event) => event.rawBytes === undefined)) {
@@ -47,7 +56,7 @@ export function encodeBatch(batch: EventBatch): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (const event of batch) {
     const head = headOf(nameOf(event));
-    const { bytes } = event;
+    const bytes = onOneLine(event.bytes);
     parts.push(head, bytes, tail);
     size += head.byteLength + bytes.byteLength + tail.byteLength;
   }
@@ -65,8 +74,6 @@ export function encodeError(body: ErrorBody): Uint8Array<ArrayBuffer> {
   return encoder.encode(`event: error${DATA}${JSON.stringify(body)}${END}`);
 }
 
-const LF = 10;
-const CR = 13;
 const EMPTY = new Uint8Array();
 
 /** Reads server-sent events, however they are cut into chunks; data stays bytes. */
@@ -104,7 +111,7 @@ export class SseReader {
     const colon = line.indexOf(0x3a);
     if (colon === 0) return; // a comment
     const field = decoder.decode(colon < 0 ? line : line.subarray(0, colon));
-    const from = colon < 0 ? line.byteLength : colon + (line[colon + 1] === 0x20 ? 2 : 1);
+    const from = colon < 0 ? line.byteLength : colon + (line[colon + 1] === SPACE ? 2 : 1);
     if (field === "data") this.#data.push(line.slice(from));
     else if (field === "event") this.#name = decoder.decode(line.subarray(from));
   }

@@ -35,7 +35,7 @@ const utf8 = new TextDecoder();
 
 function parse(frame: Frame): Json {
   try {
-    return JSON.parse(utf8.decode(frame.payload));
+    return object(JSON.parse(utf8.decode(frame.payload)));
   } catch (error) {
     throw brokenAnswer("An event of the stream from Amazon Bedrock is no JSON: try again", error);
   }
@@ -45,13 +45,18 @@ function object(value: unknown): Json {
   return typeof value === "object" && value !== null ? value as Json : {};
 }
 
+function brokenTool(): Error {
+  return brokenAnswer("A tool call in the stream from Amazon Bedrock is in pieces: try again");
+}
+
 /** The block that is open towards the client. */
 interface OpenBlock {
   /** Index on Bedrock's side. */
   readonly source: number;
   /** Index on the client's side: these never skip. */
   readonly index: number;
-  readonly kind: "text" | "thinking" | "tool_use" | "redacted_thinking";
+  /** The block's `type`. */
+  readonly kind: string;
   /** A signature has come, or is not needed. */
   signed: boolean;
   /** Input has come: a tool without arguments may get none. */
@@ -62,6 +67,10 @@ interface OpenBlock {
 export class ConverseDecoder implements FrameEvents {
   readonly #options: ConverseAnswerOptions;
   readonly #watcher: StopWatcher;
+  /** Bedrock's index of the text that the watcher may hold back. */
+  #textSource = 0;
+  /** Citations that came before the text they stand on. */
+  #citations: unknown[] = [];
   #open: OpenBlock | undefined;
   #nextIndex = 0;
   #started = false;
@@ -76,20 +85,19 @@ export class ConverseDecoder implements FrameEvents {
 
   /** Appends the events of one frame. */
   push(frame: Frame, out: WireEvent[]): void {
-    const event = parse(frame);
     switch (frame.type) {
       case "messageStart":
         return this.#start(out);
       case "contentBlockStart":
-        return this.#blockStart(event, out);
+        return this.#blockStart(parse(frame), out);
       case "contentBlockDelta":
-        return this.#blockDelta(event, out);
+        return this.#blockDelta(parse(frame), out);
       case "contentBlockStop":
-        return this.#blockStop(out);
+        return this.#blockStop(parse(frame), out);
       case "messageStop":
-        return this.#messageStop(event, out);
+        return this.#messageStop(parse(frame), out);
       case "metadata":
-        return this.#finish(event, out);
+        return this.#finish(parse(frame), out);
       default: // a kind of event this version does not know adds nothing that Anthropic could say
     }
   }
@@ -132,7 +140,7 @@ export class ConverseDecoder implements FrameEvents {
       name: this.#options.names.toClient(String(name)),
       input: {},
     };
-    this.#openBlock(Number(contentBlockIndex), "tool_use", block, out);
+    this.#openBlock(Number(contentBlockIndex), block, out);
   }
 
   #blockDelta({ contentBlockIndex, delta }: Json, out: WireEvent[]): void {
@@ -140,7 +148,7 @@ export class ConverseDecoder implements FrameEvents {
     const source = Number(contentBlockIndex);
     if (typeof given.text === "string") return this.#text(source, given.text, out);
     if (this.#stopped) return;
-    if (given.toolUse !== undefined) return this.#toolInput(given.toolUse, out);
+    if (given.toolUse !== undefined) return this.#toolInput(source, given.toolUse, out);
     if (given.reasoningContent !== undefined) {
       return this.#reasoning(source, object(given.reasoningContent), out);
     }
@@ -154,12 +162,17 @@ export class ConverseDecoder implements FrameEvents {
 
   #text(source: number, part: string, out: WireEvent[]): void {
     if (this.#stopped) return;
+    if (source !== this.#textSource) {
+      this.#flushText(out);
+      this.#textSource = source;
+    }
     const { text } = this.#watcher.push(part);
     if (text !== "") this.#textDelta(source, text, out);
   }
 
   #textDelta(source: number, text: string, out: WireEvent[]): void {
-    const index = this.#ensure(source, "text", { type: "text", text: "" }, out);
+    const index = this.#ensure(source, { type: "text", text: "" }, out);
+    if (this.#citations.length > 0) this.#giveCitations(index, out);
     // The hot line of a stream: its JSON is put together without an object in between.
     out.push(WireEvent.fromText(
       "content_block_delta",
@@ -169,24 +182,24 @@ export class ConverseDecoder implements FrameEvents {
     ));
   }
 
-  #toolInput(toolUse: unknown, out: WireEvent[]): void {
+  #toolInput(source: number, toolUse: unknown, out: WireEvent[]): void {
     const { input } = object(toolUse);
     const open = this.#open;
-    if (typeof input !== "string" || input === "" || open?.kind !== "tool_use") return;
+    if (typeof input !== "string" || input === "") return;
+    // Clients run a tool with whatever input they got: a part that has no place must not be left out.
+    if (open?.kind !== "tool_use" || open.source !== source) throw brokenTool();
     open.hasInput = true;
     this.#delta(open.index, { type: "input_json_delta", partial_json: input }, out);
   }
 
   #reasoning(source: number, { text, signature, redactedContent }: Json, out: WireEvent[]): void {
     if (typeof redactedContent === "string") {
-      this.#openBlock(source, "redacted_thinking", {
-        type: "redacted_thinking",
-        data: redactedContent,
-      }, out);
-      return;
+      const redacted = { type: "redacted_thinking", data: redactedContent };
+      return void this.#openBlock(source, redacted, out);
     }
+    if (!text && !signature) return; // an empty block would come back, and be refused
     const block = { type: "thinking", thinking: "", signature: "" };
-    const index = this.#ensure(source, "thinking", block, out);
+    const index = this.#ensure(source, block, out);
     if (typeof text === "string" && text !== "") {
       this.#delta(index, { type: "thinking_delta", thinking: text }, out);
     }
@@ -199,8 +212,16 @@ export class ConverseDecoder implements FrameEvents {
   #citation(source: number, citation: unknown, out: WireEvent[]): void {
     const mapped = citationOf(citation);
     if (mapped === undefined) return;
-    const index = this.#ensure(source, "text", { type: "text", text: "" }, out);
-    this.#delta(index, { type: "citations_delta", citation: mapped }, out);
+    this.#citations.push(mapped);
+    const open = this.#open;
+    if (open?.kind === "text" && open.source === source) this.#giveCitations(open.index, out);
+  }
+
+  #giveCitations(index: number, out: WireEvent[]): void {
+    for (const citation of this.#citations) {
+      this.#delta(index, { type: "citations_delta", citation }, out);
+    }
+    this.#citations = [];
   }
 
   #delta(index: number, delta: Delta, out: WireEvent[]): void {
@@ -208,19 +229,17 @@ export class ConverseDecoder implements FrameEvents {
   }
 
   /** The index of the open block of this kind, which is opened if it is not. */
-  #ensure(source: number, kind: OpenBlock["kind"], block: ContentBlock, out: WireEvent[]): number {
+  #ensure(source: number, block: ContentBlock, out: WireEvent[]): number {
     const open = this.#open;
-    if (open !== undefined && open.source === source && open.kind === kind) return open.index;
-    return this.#openBlock(source, kind, block, out);
+    if (open !== undefined && open.source === source && open.kind === block.type) return open.index;
+    return this.#openBlock(source, block, out);
   }
 
-  #openBlock(
-    source: number,
-    kind: OpenBlock["kind"],
-    content_block: ContentBlock,
-    out: WireEvent[],
-  ): number {
+  #openBlock(source: number, content_block: ContentBlock, out: WireEvent[]): number {
+    const kind = content_block.type;
     this.#start(out);
+    if (this.#open?.kind === "tool_use") throw brokenTool();
+    if (kind !== "text") this.#flushText(out); // what is held back of a text goes before what follows it
     this.#closeBlock(out);
     const index = this.#nextIndex++;
     this.#open = { source, index, kind, signed: false, hasInput: false };
@@ -228,15 +247,17 @@ export class ConverseDecoder implements FrameEvents {
     return index;
   }
 
-  #blockStop(out: WireEvent[]): void {
-    this.#flushText(out);
-    this.#closeBlock(out);
+  #blockStop({ contentBlockIndex }: Json, out: WireEvent[]): void {
+    const source = Number(contentBlockIndex);
+    if (source === this.#textSource) this.#flushText(out);
+    this.#citations = [];
+    if (source === this.#open?.source) this.#closeBlock(out);
   }
 
   #flushText(out: WireEvent[]): void {
     if (this.#stopped) return;
     const held = this.#watcher.flush();
-    if (held !== "") this.#textDelta(this.#open?.source ?? 0, held, out);
+    if (held !== "") this.#textDelta(this.#textSource, held, out);
   }
 
   #closeBlock(out: WireEvent[]): void {
@@ -255,7 +276,8 @@ export class ConverseDecoder implements FrameEvents {
 
   #messageStop({ stopReason, additionalModelResponseFields }: Json, out: WireEvent[]): void {
     this.#start(out);
-    this.#blockStop(out);
+    this.#flushText(out);
+    this.#closeBlock(out);
     const { matched } = this.#watcher;
     this.#ending = matched === undefined
       ? endingOf(stopReason, additionalModelResponseFields)

@@ -54,7 +54,8 @@ const QUOTE = 0x22;
 function base64Of(payload: Uint8Array): string {
   if (BYTES_FIRST.every((byte, index) => payload[index] === byte)) {
     const end = payload.indexOf(QUOTE, BYTES_FIRST.length);
-    if (end > 0) return utf8.decode(payload.subarray(BYTES_FIRST.length, end));
+    const text = utf8.decode(payload.subarray(BYTES_FIRST.length, Math.max(end, 0)));
+    if (text !== "" && !text.includes("\\")) return text; // JSON may write `/` as `\/`
   }
   for (const { key, valueStart, end } of membersOf(payload, 0)) {
     if (key === "bytes") return String(JSON.parse(utf8.decode(payload.subarray(valueStart, end))));
