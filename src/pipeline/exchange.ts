@@ -47,6 +47,11 @@ function freezeDeep<T>(value: T): T {
   return value;
 }
 
+/** Counts that are told: null says that an ending does not tell one, not that what was told is void ([T]). */
+function told(usage: Partial<Usage>): Partial<Usage> {
+  return Object.fromEntries(Object.entries(usage ?? {}).filter(([, count]) => count !== null));
+}
+
 /** One request and its answer. */
 export class Exchange implements ExchangeView {
   /** The id in the `request-id` header, in error bodies and in the log. */
@@ -148,7 +153,7 @@ export class Exchange implements ExchangeView {
       this.usage = event.value.message.usage ?? null;
     } else if (event.type === "message_delta" && event.value.type === "message_delta") {
       const { delta, usage } = event.value;
-      this.usage = { input_tokens: 0, output_tokens: 0, ...this.usage, ...usage };
+      this.usage = { input_tokens: 0, output_tokens: 0, ...this.usage, ...told(usage) };
       this.stopReason = delta?.stop_reason ?? this.stopReason;
     }
   }

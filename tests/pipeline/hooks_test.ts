@@ -1,5 +1,6 @@
 /** The plugin contract, through HTTP: order, what each hook may do, and that both shapes take one path. */
 import assert from "node:assert/strict";
+import { parseScript } from "../../src/simulator/simulator.ts";
 import { parseSse } from "../harness.ts";
 import { seen, type TestPlugin, withPlugins } from "./plugins.ts";
 
@@ -208,6 +209,42 @@ Deno.test("onComplete() is told of each end, once", async () => {
     "failed 200 rate_limit_error invoke",
     "aborted 200  invoke",
   ]);
+});
+
+Deno.test("a count that an ending leaves null is the one told at the beginning", async () => {
+  seen.length = 0;
+  const end: TestPlugin = {
+    name: "end",
+    definition: `setup: () => ({ onComplete(ctx) { seen.push(JSON.stringify(ctx.usage)); } })`,
+  };
+  await withPlugins([end], async (harness) => {
+    const message = {
+      id: "m",
+      type: "message",
+      role: "assistant",
+      model: "x",
+      content: [],
+      stop_reason: null,
+      stop_sequence: null,
+    };
+    harness.simulator.script(parseScript({
+      anthropic: [
+        {
+          type: "message_start",
+          message: { ...message, usage: { input_tokens: 7, output_tokens: 1 } },
+        },
+        {
+          type: "message_delta",
+          delta: { stop_reason: "end_turn", stop_sequence: null },
+          usage: { input_tokens: null, output_tokens: 3 },
+        },
+        { type: "message_stop" },
+      ],
+    }));
+    await (await harness.post(ask("hi", { stream: true }))).text();
+    await harness.gateway.services.background.settled();
+  });
+  assert.deepEqual(seen, ['{"input_tokens":7,"output_tokens":3}']);
 });
 
 Deno.test("usage is taken from Bedrock, whatever plugins make of the events", async () => {
