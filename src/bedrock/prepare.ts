@@ -97,7 +97,7 @@ function prepareConverse(target: Target, question: Question): Prepared {
   const built = buildConverseRequest({
     body: question.body,
     quirks: quirksOf(target.baseId),
-    betas: question.betas,
+    betas: question.betas.filter((beta) => !question.refusedBetas.includes(beta)),
     tier: target.tier,
   });
   const streamed = question.body.stream === true && built.streamable;

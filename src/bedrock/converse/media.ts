@@ -5,6 +5,7 @@
  * @module
  */
 import { ApiError } from "../../anthropic/error.ts";
+import { checkList, checkName, checkObject, checkString } from "../../anthropic/field.ts";
 import type { ContentBlock } from "../../anthropic/types.ts";
 
 /** A content block of Converse. */
@@ -36,6 +37,21 @@ const IMAGE_FORMATS: Readonly<Record<string, string>> = {
   "image/gif": "gif",
   "image/webp": "webp",
 };
+
+/** Blocks that can be nothing but text; empty ones are left out. */
+function textsOf(content: unknown, path: string): { text: string }[] {
+  return checkList(content, path).flatMap((item, index) => {
+    const { type, text } = checkObject(item, `${path}.${index}`);
+    if (type !== "text") {
+      throw new ApiError(
+        "invalid_request_error",
+        `${path}.${index}.type: only text can stand here on this route`,
+      );
+    }
+    const words = checkString(text, `${path}.${index}.text`);
+    return words.trim() === "" ? [] : [{ text: words }];
+  });
+}
 
 interface Source {
   readonly type?: unknown;
@@ -99,16 +115,9 @@ function documentSource(source: Source, path: string): { format: string; source:
   }
   if (source.type === "text") return { format: "txt", source: { text: String(source.data) } };
   if (source.type === "content") {
-    const blocks = typeof source.content === "string"
-      ? [{ type: "text", text: source.content }]
-      : source.content as readonly ContentBlock[];
-    const content = blocks.map(({ type, text }, index) => {
-      if (type === "text") return { text: String(text) };
-      throw new ApiError(
-        "invalid_request_error",
-        `${path}.source.content.${index}.type: only text can stand in a document on this route`,
-      );
-    });
+    const content = typeof source.content === "string"
+      ? [{ text: source.content }]
+      : textsOf(source.content, `${path}.source.content`);
     return { format: "txt", source: { content } };
   }
   return refuseSource(path, source.type);
@@ -135,16 +144,39 @@ export function documentBlock(
   };
 }
 
-/** A search result block. */
-export function searchResultBlock(block: ContentBlock): ConverseBlock {
-  const content = Array.isArray(block.content) ? block.content as readonly ContentBlock[] : [];
+/** A search result, and whether it may be cited. */
+export interface SearchResult {
+  /** Where it is from. */
+  readonly source: string;
+  /** Its title. */
+  readonly title: string;
+  /** Its text. */
+  readonly content: readonly { readonly text: string }[];
+  /** Whether citations are asked for. */
+  readonly cited: boolean;
+}
+
+/**
+ * Reads a search result block.
+ *
+ * @throws {ApiError} `invalid_request_error` that names the field
+ */
+export function readSearchResult(block: ContentBlock, path: string): SearchResult {
   const citations = block.citations as { enabled?: unknown } | null | undefined;
   return {
-    searchResult: {
-      source: String(block.source),
-      title: String(block.title),
-      content: content.map(({ text }) => ({ text: String(text) })),
-      ...(citations?.enabled === true ? { citations: { enabled: true } } : {}),
-    },
+    source: checkName(block.source, `${path}.source`),
+    title: checkName(block.title, `${path}.title`),
+    content: textsOf(block.content, `${path}.content`),
+    cited: citations?.enabled === true,
   };
+}
+
+/** A search result block. */
+export function searchResultBlock({ cited, ...result }: SearchResult): ConverseBlock {
+  return { searchResult: { ...result, ...(cited ? { citations: { enabled: true } } : {}) } };
+}
+
+/** A search result for models that have no such block. */
+export function searchResultText({ title, source, content }: SearchResult): ConverseBlock {
+  return { text: `${title} (${source})\n${content.map(({ text }) => text).join("\n")}` };
 }

@@ -6,26 +6,23 @@
  * @module
  */
 import { ApiError } from "../../anthropic/error.ts";
+import { checkName } from "../../anthropic/field.ts";
 import { foldSystemMessages } from "../../anthropic/fold_system.ts";
 import type { CacheControl, ContentBlock, InputMessage } from "../../anthropic/types.ts";
+import { nameLeftovers } from "./leftovers.ts";
 import {
   type ConverseBlock,
   documentBlock,
   DocumentNames,
   imageBlock,
+  readSearchResult,
   searchResultBlock,
+  searchResultText,
 } from "./media.ts";
 import type { ToolNames } from "./names.ts";
 import type { Quirks } from "./quirks.ts";
 import { isSyntheticSignature } from "./signature.ts";
-
-/** A message of Converse. */
-export interface ConverseMessage {
-  /** Whose turn it is. */
-  readonly role: "user" | "assistant";
-  /** Its blocks. */
-  readonly content: readonly ConverseBlock[];
-}
+import { arrangeTurns, type ConverseMessage, type Origin } from "./turns.ts";
 
 /** What translating goes by and leaves behind. */
 export interface Translation {
@@ -57,14 +54,27 @@ export function cachePoint(
     dropped.add("cache_control");
     return [];
   }
-  const { ttl } = control;
-  return [{ cachePoint: { type: "default", ...(ttl === undefined ? {} : { ttl }) } }];
+  const { type: _, ttl, ...rest } = control;
+  for (const field of Object.keys(rest)) dropped.add(`cache_control.${field}`);
+  // Five minutes is the rule, and need not be said.
+  const said = ttl !== undefined && ttl !== null && (ttl === "5m" || quirks.cacheHour);
+  if (ttl === "1h" && !said) dropped.add("cache_control.ttl");
+  return [{ cachePoint: { type: "default", ...(said ? { ttl } : {}) } }];
+}
+
+/** The mark of a block; one inside a tool result counts for the whole, as Converse has no place inside. */
+function markOf(block: ContentBlock): CacheControl | null | undefined {
+  if (block.type !== "tool_result" || !Array.isArray(block.content)) return block.cache_control;
+  const inner = block.content as readonly ContentBlock[];
+  return block.cache_control ?? inner.findLast((one) => one.cache_control)?.cache_control;
 }
 
 /** Translates the blocks of one conversation. */
 class Conversation {
   readonly #translation: Translation;
   readonly #documents = new DocumentNames();
+  /** By Bedrock's id: where the client said it, for errors. */
+  readonly origins = { toolUse: new Map<string, Origin>(), toolResult: new Map<string, Origin>() };
 
   constructor(translation: Translation) {
     this.#translation = translation;
@@ -76,10 +86,12 @@ class Conversation {
     const rest: ConverseBlock[] = [];
     for (const [index, block] of blocksOf(message.content).entries()) {
       const at = `${path}.content.${index}`;
-      const marked = cachePoint(block.cache_control, "messages", this.#translation);
+      const marked = cachePoint(markOf(block), "messages", this.#translation);
       if (block.type === "tool_result") {
         const hoisted: ConverseBlock[] = [];
-        results.push(this.#toolResult(block, at, hoisted), ...marked);
+        const result = this.#toolResult(block, at, hoisted);
+        // A model without tools reads results as text, which has no place of its own in a turn.
+        ("toolResult" in result ? results : rest).push(result, ...marked);
         rest.push(...hoisted);
         continue;
       }
@@ -90,7 +102,8 @@ class Conversation {
   }
 
   #block(block: ContentBlock, path: string): ConverseBlock[] {
-    const { names, quirks, dropped, toolsSeen } = this.#translation;
+    const { quirks, dropped } = this.#translation;
+    nameLeftovers(block.type, block, dropped);
     switch (block.type) {
       case "text":
         return this.#text(block);
@@ -98,24 +111,19 @@ class Conversation {
         return [imageBlock(block, path)];
       case "document":
         return [documentBlock(block, path, this.#documents)];
-      case "search_result":
-        return quirks.thinking === "claude"
-          ? [searchResultBlock(block)]
-          : this.#searchResultText(block);
+      case "search_result": {
+        const result = readSearchResult(block, path);
+        if (quirks.thinking === "claude") return [searchResultBlock(result)];
+        if (result.cited) dropped.add("citations");
+        return [searchResultText(result)];
+      }
       case "tool_use":
-        toolsSeen.add(String(block.name));
-        return [{
-          toolUse: {
-            toolUseId: names.idToBedrock(String(block.id)),
-            name: names.toBedrock(String(block.name)),
-            input: block.input,
-          },
-        }];
+        return [this.#toolUse(block, path)];
       case "thinking":
       case "redacted_thinking":
         return this.#reasoning(block);
       case "tool_reference":
-        return [{ text: `Tool loaded: ${String(block.tool_name)}` }];
+        return [{ text: `Tool loaded: ${checkName(block.tool_name, `${path}.tool_name`)}` }];
       case "server_tool_use":
       case "tool_search_tool_result":
         dropped.add(block.type);
@@ -137,12 +145,6 @@ class Conversation {
     return [{ text }];
   }
 
-  #searchResultText(block: ContentBlock): ConverseBlock[] {
-    const content = Array.isArray(block.content) ? block.content as readonly ContentBlock[] : [];
-    const text = content.map((one) => String(one.text)).join("\n");
-    return [{ text: `${String(block.title)} (${String(block.source)})\n${text}` }];
-  }
-
   /** Reasoning goes back only to who signed it; to others it is no loss to go on without. */
   #reasoning(block: ContentBlock): ConverseBlock[] {
     const { quirks, dropped } = this.#translation;
@@ -162,8 +164,21 @@ class Conversation {
     return [{ reasoningContent: { reasoningText: { text: block.thinking, signature } } }];
   }
 
+  #toolUse(block: ContentBlock, path: string): ConverseBlock {
+    const { names, quirks, toolsSeen } = this.#translation;
+    const [id, name] = [String(block.id), String(block.name)];
+    if (quirks.tools === "none") {
+      return { text: `[tool call ${id}] ${name} ${JSON.stringify(block.input)}` };
+    }
+    toolsSeen.add(name);
+    const toolUseId = names.idToBedrock(id);
+    this.origins.toolUse.set(toolUseId, { path, id });
+    return { toolUse: { toolUseId, name: names.toBedrock(name), input: block.input } };
+  }
+
   #toolResult(block: ContentBlock, path: string, hoisted: ConverseBlock[]): ConverseBlock {
-    const { names, quirks } = this.#translation;
+    const { names, quirks, dropped } = this.#translation;
+    nameLeftovers(block.type, block, dropped);
     const content: ConverseBlock[] = [];
     for (
       const [index, inner] of blocksOf((block.content ?? "") as InputMessage["content"]).entries()
@@ -174,52 +189,25 @@ class Conversation {
       else content.push(...translated);
     }
     if (content.length === 0) content.push(hoisted.length === 0 ? NO_OUTPUT : SEE_BELOW);
+    const id = String(block.tool_use_id);
+    if (quirks.tools === "none") {
+      if (block.is_error === true) dropped.add("tool_result.is_error");
+      return { text: `[tool result ${id}]\n${content.map(({ text }) => text).join("\n")}` };
+    }
     // Claude refuses anything but text in a result that is an error.
     const textOnly = content.every((one) => "text" in one);
     const failed = block.is_error === true && textOnly && quirks.toolResultStatus;
+    if (block.is_error === true && !failed) dropped.add("tool_result.is_error");
+    const toolUseId = names.idToBedrock(id);
+    this.origins.toolResult.set(toolUseId, { path, id });
     return {
       toolResult: {
-        toolUseId: names.idToBedrock(String(block.tool_use_id)),
+        toolUseId,
         content,
         ...(failed ? { status: "error" } : {}),
       },
     };
   }
-}
-
-/** Turns of one role in a row are one turn, with the tool results of all of them in front. */
-function merge(turns: readonly ConverseMessage[]): ConverseMessage[] {
-  const merged: ConverseMessage[] = [];
-  for (const turn of turns) {
-    const last = merged.at(-1);
-    if (last?.role !== turn.role) merged.push(turn);
-    else {merged[merged.length - 1] = {
-        role: turn.role,
-        content: resultsFirst([...last.content, ...turn.content]),
-      };}
-  }
-  return merged;
-}
-
-function resultsFirst(content: readonly ConverseBlock[]): ConverseBlock[] {
-  const results: ConverseBlock[] = [];
-  const rest: ConverseBlock[] = [];
-  let inResults = false;
-  for (const block of content) {
-    // A cache point belongs to the block in front of it.
-    if (!("cachePoint" in block)) inResults = "toolResult" in block;
-    (inResults ? results : rest).push(block);
-  }
-  return [...results, ...rest];
-}
-
-/** A last assistant turn is the beginning of the answer; Claude refuses white space at its end. */
-function trimPrefill(messages: ConverseMessage[]): ConverseMessage[] {
-  const last = messages.at(-1);
-  const block = last?.content.at(-1);
-  if (last?.role !== "assistant" || typeof block?.text !== "string") return messages;
-  const content = [...last.content.slice(0, -1), { text: block.text.trimEnd() }];
-  return [...messages.slice(0, -1), { role: "assistant", content }];
 }
 
 /**
@@ -232,19 +220,15 @@ export function converseMessages(
   translation: Translation,
 ): ConverseMessage[] {
   const conversation = new Conversation(translation);
+  for (const message of messages) nameLeftovers("messages[]", message, translation.dropped);
+  // Folding leaves user and assistant messages as they are: errors name their place in the body.
+  const places = new Map(messages.map((message, index) => [message, index]));
   const turns: ConverseMessage[] = [];
   foldSystemMessages(messages).forEach((message, index) => {
-    const content = conversation.turn(message, `messages.${index}`);
+    const content = conversation.turn(message, `messages.${places.get(message) ?? index}`);
     if (content.length > 0) {
       turns.push({ role: message.role === "assistant" ? "assistant" : "user", content });
     }
   });
-  if (turns.length === 0) {
-    throw new ApiError(
-      "invalid_request_error",
-      "messages: at least one message must have content that is not empty",
-    );
-  }
-  if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [{ text: "." }] });
-  return trimPrefill(merge(turns));
+  return arrangeTurns(turns, conversation.origins);
 }

@@ -20,6 +20,8 @@ export interface Quirks {
   readonly toolChoice: readonly ("any" | "tool")[];
   /** Where cache points may stand. */
   readonly cache: readonly ("system" | "messages" | "tools")[];
+  /** Whether a cache point may live for an hour. */
+  readonly cacheHour: boolean;
   /** The system prompt has a place of its own, or becomes user text. */
   readonly system: "native" | "fold";
   /** Pictures inside tool results, or beside them. */
@@ -28,12 +30,16 @@ export interface Quirks {
   readonly toolResultStatus: boolean;
   /** How a client's thinking is asked for. */
   readonly thinking: "claude" | "reasoning_config" | "reasoning_effort" | "nova" | "none";
+  /** Whether thinking must be asked for in every request: without it some models never answer. */
+  readonly thinkingNeeded: boolean;
   /** Which reasoning goes back into the conversation. */
   readonly replay: "signed" | "none";
   /** What ids of tool uses look like. */
   readonly toolUseId: "any" | "nine";
   /** Fewest maxTokens. */
   readonly leastTokens: number;
+  /** `strict` of tools. */
+  readonly strictTools: boolean;
   /** Where an output format goes: outputConfig, or a tool that is forced. */
   readonly format: "textFormat" | "tool";
 }
@@ -45,13 +51,16 @@ const OPEN: Quirks = {
   tools: "stream",
   toolChoice: ["any", "tool"],
   cache: [],
+  cacheHour: false,
   system: "native",
   toolResultImages: "beside",
   toolResultStatus: false,
   thinking: "none",
+  thinkingNeeded: false,
   replay: "none",
   toolUseId: "any",
   leastTokens: 1,
+  strictTools: false,
   format: "tool",
 };
 
@@ -61,13 +70,23 @@ const CLAUDE: Quirks = {
   topK: "top_k",
   stopSequences: "native",
   cache: ["system", "messages", "tools"],
+  cacheHour: true,
   toolResultImages: "inside",
   toolResultStatus: true,
   thinking: "claude",
   replay: "signed",
+  strictTools: true,
   format: "textFormat",
 };
-const CLAUDE_NO_SAMPLING: Quirks = { ...CLAUDE, sampling: "none", topK: "drop", format: "tool" };
+/** Before the 4.5 generation. */
+const CLAUDE_OLD: Quirks = { ...CLAUDE, cacheHour: false };
+const CLAUDE_NO_SAMPLING: Quirks = {
+  ...CLAUDE,
+  sampling: "none",
+  topK: "drop",
+  strictTools: false,
+  format: "tool",
+};
 /** Never a forced tool, so no forced format either; the format then goes where the newest docs put it. */
 const CLAUDE_UNFORCED: Quirks = { ...CLAUDE_NO_SAMPLING, toolChoice: [], format: "textFormat" };
 
@@ -76,10 +95,17 @@ const NOVA: Quirks = {
   topK: "nova",
   stopSequences: "native",
   cache: ["system", "messages"],
+  cacheHour: true,
   toolResultImages: "inside",
   toolResultStatus: true,
 };
 const GPT: Quirks = { ...OPEN, sampling: "none", thinking: "reasoning_config", leastTokens: 16 };
+const KIMI_K3: Quirks = {
+  ...OPEN,
+  sampling: "none",
+  thinking: "reasoning_config",
+  thinkingNeeded: true,
+};
 const LLAMA: Quirks = { ...OPEN, stopSequences: "native", tools: "whole", toolChoice: [] };
 const MISTRAL_OLD: Quirks = { ...OPEN, tools: "whole", toolChoice: ["any"], toolUseId: "nine" };
 
@@ -94,6 +120,10 @@ const TABLE: readonly (readonly [models: string, quirks: Quirks])[] = [
   ["anthropic.claude-haiku-5*", CLAUDE_NO_SAMPLING],
   ["anthropic.claude-opus-4-7*", CLAUDE_NO_SAMPLING],
   ["anthropic.claude-opus-4-8*", CLAUDE_NO_SAMPLING],
+  ["anthropic.claude-3*", CLAUDE_OLD],
+  ["anthropic.claude-opus-4-1-*", CLAUDE_OLD],
+  ["anthropic.claude-opus-4-2025*", CLAUDE_OLD],
+  ["anthropic.claude-sonnet-4-2025*", CLAUDE_OLD],
   ["anthropic.*", CLAUDE],
   ["amazon.nova-2-*", { ...NOVA, thinking: "nova" }],
   ["amazon.nova-*", NOVA],
@@ -101,12 +131,12 @@ const TABLE: readonly (readonly [models: string, quirks: Quirks])[] = [
   ["openai.gpt-oss-*", { ...OPEN, thinking: "reasoning_effort" }],
   ["openai.*", GPT],
   ["xai.grok-4.3*", { ...OPEN, thinking: "reasoning_config" }],
-  ["xai.*", GPT],
+  ["xai.*", { ...GPT, thinkingNeeded: true }],
   ["deepseek.r1*", { ...OPEN, tools: "none", toolChoice: [] }],
   ["deepseek.*", { ...OPEN, toolChoice: ["any"], thinking: "reasoning_effort" }],
   ["qwen.qwen3-32b*", { ...OPEN, thinking: "reasoning_config" }],
   ["qwen.*", OPEN],
-  ["moonshotai.kimi-k3*", { ...OPEN, sampling: "none", thinking: "reasoning_config" }],
+  ["moonshotai.kimi-k3*", KIMI_K3],
   ["moonshotai.kimi-k2.5*", { ...OPEN, thinking: "reasoning_config" }],
   ["zai.*", { ...OPEN, thinking: "reasoning_config" }],
   ["meta.*", LLAMA],

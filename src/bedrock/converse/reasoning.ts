@@ -33,11 +33,12 @@ function levelOf(body: MessagesRequest): Level {
 }
 
 function claude(body: MessagesRequest): Reasoning {
+  const { thinking } = body;
   const effort = body.output_config?.effort;
   return {
     fields: {
-      ...(body.thinking === undefined || body.thinking === null ? {} : { thinking: body.thinking }),
-      ...(effort === undefined ? {} : { output_config: { effort } }),
+      ...(thinking === undefined || thinking === null ? {} : { thinking }),
+      ...(effort === undefined || effort === null ? {} : { output_config: { effort } }),
     },
     bare: false,
     dropped: [],
@@ -49,9 +50,15 @@ function asksOutright({ thinking }: MessagesRequest): boolean {
   return thinking?.type === "enabled";
 }
 
-const MAPPINGS: Readonly<Record<Quirks["thinking"], (body: MessagesRequest) => Reasoning>> = {
+type Mapping = (body: MessagesRequest, quirks: Quirks) => Reasoning;
+
+const MAPPINGS: Readonly<Record<Quirks["thinking"], Mapping>> = {
   claude,
-  reasoning_config: (body) => given(body, { reasoning_config: levelOf(body) }),
+  reasoning_config(body, { thinkingNeeded }) {
+    return thinkingNeeded && !asksOutright(body)
+      ? unasked(body)
+      : given(body, { reasoning_config: levelOf(body) });
+  },
   reasoning_effort: (body) => given(body, { reasoning_effort: levelOf(body) }),
   nova(body) {
     const level = levelOf(body);
@@ -70,16 +77,30 @@ function given(body: MessagesRequest, fields: Record<string, unknown>): Reasonin
   return { fields: {}, bare: false, dropped: leftOut(body, []) };
 }
 
+/** For models that must be asked: by the effort that the body names, else as little as can be. */
+function unasked(body: MessagesRequest): Reasoning {
+  const named = typeof body.output_config?.effort === "string";
+  return {
+    fields: { reasoning_config: named ? levelOf(body) : "low" },
+    bare: false,
+    dropped: body.thinking?.type === "disabled" ? ["thinking"] : [],
+  };
+}
+
 function leftOut(body: MessagesRequest, said: readonly string[]): string[] {
   const dropped: string[] = [];
   if (isThinking(body) && !said.includes("thinking")) dropped.push("thinking");
-  if (body.output_config?.effort !== undefined && !said.includes("effort")) {
+  const effort = body.output_config?.effort;
+  if (effort !== undefined && effort !== null && !said.includes("effort")) {
     dropped.push("output_config.effort");
+  }
+  if (said.includes("thinking") && typeof body.thinking?.display === "string") {
+    dropped.push("thinking.display");
   }
   return dropped;
 }
 
 /** How this family is asked for the thinking that the body wants. */
 export function reasoningFields(body: MessagesRequest, quirks: Quirks): Reasoning {
-  return MAPPINGS[quirks.thinking](body);
+  return MAPPINGS[quirks.thinking](body, quirks);
 }

@@ -7,20 +7,17 @@
  * @module
  */
 import { ApiError } from "../../anthropic/error.ts";
-import type { ContentBlock, MessagesRequest } from "../../anthropic/types.ts";
+import { checkObject } from "../../anthropic/field.ts";
+import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { ServiceTier } from "../../config/schema.ts";
 import { compileGlob } from "../../text/glob.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
-import type { ConverseBlock } from "./media.ts";
-import {
-  cachePoint,
-  type ConverseMessage,
-  converseMessages,
-  type Translation,
-} from "./messages.ts";
+import { nameLeftovers } from "./leftovers.ts";
+import { converseMessages, type Translation } from "./messages.ts";
 import { ToolNames } from "./names.ts";
 import type { Quirks } from "./quirks.ts";
 import { reasoningFields } from "./reasoning.ts";
+import { foldSystem, systemBlocks } from "./system.ts";
 import { converseTools, isThinking } from "./tools.ts";
 
 /** What is to be said. */
@@ -66,6 +63,7 @@ const SAID = new Set([
   "metadata",
   "service_tier",
   "output_config",
+  "output_format",
   "anthropic_beta",
 ]);
 
@@ -78,31 +76,6 @@ const BETAS = [
   "thinking-binding-*",
   "thinking-display-*",
 ].map(compileGlob);
-
-function systemBlocks(
-  system: MessagesRequest["system"],
-  translation: Translation,
-): ConverseBlock[] {
-  if (system === undefined || system === null) return [];
-  const blocks: readonly ContentBlock[] = typeof system === "string"
-    ? [{ type: "text", text: system }]
-    : system;
-  return blocks.flatMap((block) => {
-    const text = typeof block.text === "string" ? block.text : "";
-    if (text.trim() === "") return [];
-    return [{ text }, ...cachePoint(block.cache_control, "system", translation)];
-  });
-}
-
-/** For families without a system prompt: it opens the user's first turn. */
-function foldSystem(
-  system: readonly ConverseBlock[],
-  messages: ConverseMessage[],
-): ConverseMessage[] {
-  const [first, ...rest] = messages;
-  if (system.length === 0 || first === undefined) return messages;
-  return [{ role: first.role, content: [...system, ...first.content] }, ...rest];
-}
 
 function inferenceConfig(
   body: MessagesRequest,
@@ -130,11 +103,12 @@ function inferenceConfig(
 }
 
 function topK(
-  { top_k }: MessagesRequest,
+  body: MessagesRequest,
   { quirks, dropped }: Translation,
 ): Record<string, unknown> {
+  const { top_k } = body;
   if (top_k === undefined || top_k === null) return {};
-  if (quirks.topK === "top_k") return { top_k };
+  if (quirks.topK === "top_k" && !isThinking(body)) return { top_k };
   if (quirks.topK === "nova") return { inferenceConfig: { topK: top_k } };
   dropped.add("top_k");
   return {};
@@ -146,14 +120,20 @@ function outputFormat(
 ): Record<string, unknown> {
   const { effort: _, format, ...rest } = body.output_config ?? {};
   for (const field of Object.keys(rest)) dropped.add(`output_config.${field}`);
-  if (format === undefined || format === null) return {};
-  const { type, schema } = format as { type?: unknown; schema?: unknown };
+  // Its name before it moved into output_config.
+  const old = format === undefined || format === null;
+  const [asked, path] = old
+    ? [body.output_format, "output_format"]
+    : [format, "output_config.format"];
+  if (asked === undefined || asked === null) return {};
+  const { type, schema } = checkObject(asked, path);
   if (type !== "json_schema" || quirks.format !== "textFormat") {
     throw new ApiError(
       "invalid_request_error",
-      "output_config.format: this model cannot be held to a format: leave it out, or force a tool with that schema",
+      `${path}: this model cannot be held to a format: leave it out, or force a tool with that schema`,
     );
   }
+  checkObject(schema, `${path}.schema`);
   const jsonSchema = { schema: JSON.stringify(schema), name: "output" };
   return { outputConfig: { textFormat: { type: "json_schema", structure: { jsonSchema } } } };
 }
@@ -199,7 +179,8 @@ export function buildConverseRequest({ body, quirks, betas, tier }: ConverseInpu
 
   const system = systemBlocks(body.system, translation);
   const messages = converseMessages(body.messages, translation);
-  const { toolConfig, anthropicTools } = converseTools(body, translation);
+  const { toolConfig, anthropicTools, anthropicChoice } = converseTools(body, translation);
+  nameLeftovers("metadata", body.metadata ?? {}, dropped);
   const reasoning = reasoningFields(body, quirks);
   for (const name of reasoning.dropped) dropped.add(name);
   const stops = (body.stop_sequences ?? []).filter((text) => text !== "");
@@ -209,6 +190,7 @@ export function buildConverseRequest({ body, quirks, betas, tier }: ConverseInpu
     ...topK(body, translation),
     ...betaFields(allBetas(betas, body), translation),
     ...(anthropicTools.length === 0 ? {} : { tools: anthropicTools }),
+    ...(anthropicChoice === undefined ? {} : { tool_choice: anthropicChoice }),
   };
   const askTier = tier !== undefined && tier !== "default" && body.service_tier !== "standard_only";
   const fold = quirks.system === "fold";

@@ -5,7 +5,8 @@
  * @module
  */
 import { ApiError } from "../../anthropic/error.ts";
-import type { MessagesRequest, Tool } from "../../anthropic/types.ts";
+import type { MessagesRequest, Tool, ToolChoice } from "../../anthropic/types.ts";
+import { nameLeftovers } from "./leftovers.ts";
 import type { ConverseBlock } from "./media.ts";
 import { cachePoint, type Translation } from "./messages.ts";
 
@@ -15,6 +16,8 @@ export interface ConverseTools {
   readonly toolConfig: Readonly<Record<string, unknown>> | undefined;
   /** Tools of Anthropic's own kinds, which only Claude knows: they go beside. */
   readonly anthropicTools: readonly Tool[];
+  /** The choice where it is among those, in Anthropic's shape. */
+  readonly anthropicChoice: ToolChoice | undefined;
 }
 
 const OBJECT_SCHEMA = { type: "object", properties: {} };
@@ -26,12 +29,9 @@ function isCustom({ type }: Tool): boolean {
 function toolSpec(tool: Tool, translation: Translation): ConverseBlock {
   const { names, quirks, dropped } = translation;
   const { name, description, input_schema, strict } = tool;
-  if (strict === true && quirks.thinking !== "claude") dropped.add("tools[].strict");
-  for (
-    const field of ["input_examples", "allowed_callers", "defer_loading", "eager_input_streaming"]
-  ) {
-    if (tool[field] !== undefined) dropped.add(`tools[].${field}`);
-  }
+  const strictly = strict === true && quirks.strictTools;
+  if (strict === true && !strictly) dropped.add("tools[].strict");
+  nameLeftovers("tools[]", tool, dropped);
   return {
     toolSpec: {
       name: names.toBedrock(name),
@@ -39,10 +39,22 @@ function toolSpec(tool: Tool, translation: Translation): ConverseBlock {
         ? {}
         : { description }),
       inputSchema: { json: input_schema ?? OBJECT_SCHEMA },
-      ...(strict === true && quirks.thinking === "claude" ? { strict: true } : {}),
+      ...(strictly ? { strict: true } : {}),
     },
   };
 }
+
+/**
+ * Converse wants a toolConfig where a conversation has tool blocks, and Claude no second tool of the same name:
+ * so where all tools stand beside it, one of another name stands in it.
+ */
+const STAND_IN: ConverseBlock = {
+  toolSpec: {
+    name: "unavailable",
+    description: "Not available: never call it",
+    inputSchema: { json: OBJECT_SCHEMA },
+  },
+};
 
 /** Tools that the conversation mentions and the request does not bring: Bedrock wants each to be known. */
 function placeholders(tools: readonly Tool[], { toolsSeen, names }: Translation): ConverseBlock[] {
@@ -58,17 +70,20 @@ function placeholders(tools: readonly Tool[], { toolsSeen, names }: Translation)
 
 /** Tool search finds tools on Anthropic's side; here every tool is sent, so that nothing need be found. */
 function withoutSearch(tools: readonly Tool[], { dropped }: Translation): Tool[] {
-  return tools.filter(({ type }) => {
+  return tools.filter(({ type, input_schema, defer_loading }) => {
     const search = typeof type === "string" && type.startsWith("tool_search_tool");
     if (search) dropped.add(type);
-    return !search;
+    // What stands in for tools to be found later cannot be called.
+    const hollow = defer_loading === true && input_schema === undefined;
+    if (hollow) dropped.add("tools[].defer_loading");
+    return !search && !hollow;
   });
 }
 
 function choiceOf(
   body: MessagesRequest,
-  { quirks, names, dropped }: Translation,
-): ConverseBlock | undefined {
+  { quirks, dropped }: Translation,
+): ToolChoice | undefined {
   const choice = body.tool_choice;
   if (choice === undefined || choice === null) return undefined;
   if (choice.disable_parallel_tool_use === true) {
@@ -81,11 +96,15 @@ function choiceOf(
       dropped.add(`tool_choice.${choice.type}`);
       return undefined;
     }
-    return choice.type === "any"
-      ? { any: {} }
-      : { tool: { name: names.toBedrock(choice.name ?? "") } };
+    return choice;
   }
   return undefined;
+}
+
+function converseChoice(choice: ToolChoice, { names }: Translation): ConverseBlock {
+  return choice.type === "any"
+    ? { any: {} }
+    : { tool: { name: names.toBedrock(choice.name ?? "") } };
 }
 
 /** Whether the request turns thinking on. */
@@ -110,7 +129,7 @@ export function converseTools(body: MessagesRequest, translation: Translation): 
         "tools: this model cannot use tools: leave them out, or ask another model",
       );
     }
-    return { toolConfig: undefined, anthropicTools: [] };
+    return { toolConfig: undefined, anthropicTools: [], anthropicChoice: undefined };
   }
   // Converse has no choice `none`: without tools none is called. A conversation that mentions tools needs them.
   const given = none && toolsSeen.size === 0 ? [] : wanted;
@@ -130,10 +149,20 @@ export function converseTools(body: MessagesRequest, translation: Translation): 
     ...cachePoint(tool.cache_control, "tools", translation),
   ]);
   tools.push(...placeholders(given, translation));
-  if (tools.length === 0) return { toolConfig: undefined, anthropicTools };
-  const toolChoice = none ? undefined : choiceOf(body, translation);
+  const custom = tools.length > 0;
+  if (!custom && toolsSeen.size > 0) tools.push(STAND_IN);
+  const choice = none || given.length + toolsSeen.size === 0
+    ? undefined
+    : choiceOf(body, translation);
+  const beside = choice !== undefined &&
+    (!custom || anthropicTools.some(({ name }) => choice.type === "tool" && name === choice.name));
+  const { disable_parallel_tool_use: _, ...bare } = choice ?? { type: "auto" };
+  const toolChoice = choice === undefined || beside
+    ? {}
+    : { toolChoice: converseChoice(choice, translation) };
   return {
-    toolConfig: { tools, ...(toolChoice === undefined ? {} : { toolChoice }) },
+    toolConfig: tools.length === 0 ? undefined : { tools, ...toolChoice },
     anthropicTools,
+    anthropicChoice: beside ? bare : undefined,
   };
 }
