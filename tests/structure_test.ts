@@ -12,7 +12,7 @@ function* files(folder: string): Generator<string> {
 }
 
 /** What each part may import of the others; itself always. `leaf` parts import leaves. */
-const LEAVES = ["clock", "log", "text", "json", "config", "storage"];
+const LEAVES = ["clock", "log", "text", "json", "net", "config", "storage"];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["cli"],
   cli: ["server", "pipeline", "bedrock", "simulator", "plugins", "manifest", ...LEAVES],
@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   log: [],
   text: [],
   json: [],
+  net: [],
 };
 
 function partOf(path: string): string {

@@ -15,6 +15,7 @@ import { prepare, type Prepared, type Question } from "./prepare.ts";
 import { withRetries } from "./retry.ts";
 import type { Sender } from "./send.ts";
 import { BatchStream } from "./stream.ts";
+import { inlineUrlSources, type UrlFetcher } from "./url_sources.ts";
 
 /** What a call needs beside the question. */
 export interface CallOptions {
@@ -38,6 +39,8 @@ export interface BedrockOptions {
   lessons: Lessons;
   /** Time. */
   clock: Clock;
+  /** Fetches what a client names by URL. */
+  fetchUrl: UrlFetcher;
   /** Further tries after the first; see `limits.retries` in config.yaml. */
   retries: number;
   /** A number in [0, 1), for the jitter. @default Math.random */
@@ -66,8 +69,10 @@ export class Bedrock {
    * @throws {ApiError} What the client is to be told
    * @throws The signal's reason, if it aborts
    */
-  async ask(question: Question, options: CallOptions): Promise<Answer> {
+  async ask(asked: Question, options: CallOptions): Promise<Answer> {
     const { target, fallbacks } = this.#options.models.resolve(options.model);
+    const body = await inlineUrlSources(asked.body, this.#options.fetchUrl, options.signal);
+    const question = body === asked.body ? asked : { ...asked, body };
     let failure: unknown;
     for (const candidate of [target, ...fallbacks]) {
       const chosen = options.tier === undefined || candidate !== target

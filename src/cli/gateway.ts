@@ -14,9 +14,11 @@ import { bedrockHosts } from "../bedrock/endpoint.ts";
 import { Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
 import { Sender } from "../bedrock/send.ts";
+import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { errorFields, type Log } from "../log.ts";
+import { fetchPublic } from "../net/public_fetch.ts";
 import { closePlugins, loadPlugins } from "../pipeline/load.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
@@ -47,6 +49,8 @@ export interface GatewayOptions {
   env?: (name: string) => string | undefined;
   /** Finds AWS credentials. @default the AWS SDK's chain */
   provider?: CredentialProvider;
+  /** Fetches what a client names by URL. @default over https, from public addresses */
+  fetchUrl?: UrlFetcher;
   /** A store that is open already, which the caller closes. @default the one the configuration names */
   store?: Store;
 }
@@ -80,7 +84,14 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       hosts: (region) => bedrockHosts(region, config.aws.endpoint),
     });
     const lessons = new Lessons(store, clock);
-    const bedrock = new Bedrock({ models, sender, lessons, clock, retries: config.limits.retries });
+    const bedrock = new Bedrock({
+      fetchUrl: options.fetchUrl ?? fetchPublic,
+      models,
+      sender,
+      lessons,
+      clock,
+      retries: config.limits.retries,
+    });
     const counter = new TokenCounter({ models, sender, clock });
     const ready = readyCheck(store, credentials, log);
     const background = new Background();
