@@ -173,9 +173,9 @@ Deno.test("fetchPublic() ends when its caller goes", () =>
       const gone = new AbortController();
       const pending = assert.rejects(
         fetchPublic(`${base}/a`, { ...options, signal: gone.signal }),
-        /the client left/,
+        /The client left/,
       );
-      setImmediate(() => gone.abort(new Error("the client left")));
+      setImmediate(() => gone.abort(new Error("The client left")));
       await pending;
     },
   ));
