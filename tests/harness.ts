@@ -21,6 +21,8 @@ export interface HarnessOptions {
   config?: string;
   /** The gateway's clock. */
   clock?: Clock;
+  /** The simulator's clock. @default the machine's */
+  simulatorClock?: Clock;
   /** The store. */
   store?: Store;
   /** Where relative paths of the configuration begin. */
@@ -56,7 +58,7 @@ export interface Harness {
 /** Starts both. */
 export async function startHarness(options: HarnessOptions = {}): Promise<Harness> {
   const clock = options.clock ?? systemClock;
-  const simulator = startSimulator();
+  const simulator = startSimulator({ clock: options.simulatorClock ?? systemClock });
   const log: string[] = [];
   const text = `aws: { region: us-east-1, endpoint: "${options.endpoint ?? simulator.url}" }\n` +
     `store: { use: memory }\n${options.config ?? ""}`;

@@ -94,18 +94,20 @@ async function settled(holds: () => boolean): Promise<void> {
 
 Deno.test("an error after the commit is an error event", async () => {
   const clock = new FakeClock();
-  clock.advance(Date.now() - clock.now());
-  await withHarness({ clock, config: "limits: { retries: 0 }\n" }, async (harness) => {
+  const config = "limits: { retries: 0 }\n";
+  await withHarness({ clock, simulatorClock: clock, config }, async (harness) => {
     harness.simulator.script({
       status: 200,
       headers: {},
-      stream: () => [{ kind: "wait", ms: 100 }],
+      stream: () => [{ kind: "wait", ms: 25_000 }], // and then the end, without a frame
     });
     const pending = harness.post(ask("agent"));
-    await harness.simulator.waitFor(() => true);
-    await settled(() => clock.pending > 0);
+    await settled(() => clock.pending >= 2); // the gateway's patience, and the simulator's silence
     clock.advance(20_000);
-    const text = await (await pending).text();
+    const response = await pending;
+    assert.equal(response.status, 200);
+    clock.advance(5_000);
+    const text = await response.text();
     assert.ok(text.startsWith(PING), text);
     assert.match(
       text,

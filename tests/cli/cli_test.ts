@@ -272,8 +272,8 @@ Deno.test("serve says where it listens, accepts a key made beside it, refuses it
       }
       assert.equal(status, 401);
       assert.ok(
-        performance.now() - revokedAt <= 2_500,
-        "refused within 2 s, and a little for a busy machine",
+        performance.now() - revokedAt <= 6_000,
+        "refused within 2 s, and some for a busy machine; the 2 s themselves are the fake clock's to test",
       );
     } finally {
       server.kill("SIGTERM");
