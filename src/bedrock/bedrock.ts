@@ -11,6 +11,7 @@ import { BedrockError, brokenAnswer } from "./errors.ts";
 import { LessonPlan, withoutLessons } from "./learn.ts";
 import type { Lesson, Lessons } from "./lessons.ts";
 import type { Models, Target } from "./models.ts";
+import type { BetaRule } from "./native/betas.ts";
 import { prepare, type Prepared, type Question } from "./prepare.ts";
 import { withRetries } from "./retry.ts";
 import type { Sender } from "./send.ts";
@@ -35,6 +36,8 @@ export interface BedrockOptions {
   models: Models;
   /** Signs and sends. */
   sender: Sender;
+  /** The operator's rules on betas. */
+  betaRules: readonly BetaRule[];
   /** What models were found to refuse. */
   lessons: Lessons;
   /** Time. */
@@ -99,7 +102,7 @@ export class Bedrock {
     const lesson = new LessonPlan(known);
     for (let turn = 0;; turn++) {
       const taught = withoutLessons(question, lesson.all);
-      const prepared = prepare(target, taught.request);
+      const prepared = prepare(target, taught.request, this.#options.betaRules);
       const dropped = [...taught.dropped, ...prepared.dropped];
       try {
         const answer = await this.#askPrepared(target, { ...prepared, dropped }, options);

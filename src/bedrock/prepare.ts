@@ -9,6 +9,7 @@ import { buildConverseRequest } from "./converse/request.ts";
 import { converseMessage } from "./converse/response.ts";
 import { brokenAnswer } from "./errors.ts";
 import type { Target } from "./models.ts";
+import type { BetaRule } from "./native/betas.ts";
 import { InvokeDecoder, nativeMessage, NativeSseDecoder } from "./native/events.ts";
 import { buildNativeRequest } from "./native/request.ts";
 import type { BedrockRequest } from "./send.ts";
@@ -62,7 +63,7 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-function prepareNative(target: Target, question: Question): Prepared {
+function prepareNative(target: Target, question: Question, rules: readonly BetaRule[]): Prepared {
   const route = target.route as Exclude<Target["route"], "converse">;
   const streamed = question.body.stream === true;
   const built = buildNativeRequest({
@@ -72,6 +73,7 @@ function prepareNative(target: Target, question: Question): Prepared {
     target: { ...target, route },
     betas: question.betas,
     refusedBetas: question.refusedBetas,
+    betaRules: rules,
     stream: streamed,
   });
   return {
@@ -131,12 +133,12 @@ function prepareConverse(target: Target, question: Question): Prepared {
 }
 
 /**
- * Translates a question for one target.
+ * Translates a question for one target; `rules` are the operator's on betas.
  *
  * @throws {ApiError} `invalid_request_error` if the route cannot say what the client asks
  */
-export function prepare(target: Target, question: Question): Prepared {
+export function prepare(target: Target, question: Question, rules: readonly BetaRule[]): Prepared {
   return target.route === "converse"
     ? prepareConverse(target, question)
-    : prepareNative(target, question);
+    : prepareNative(target, question, rules);
 }

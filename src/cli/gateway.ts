@@ -13,6 +13,7 @@ import {
 import { bedrockHosts } from "../bedrock/endpoint.ts";
 import { Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
+import { betaRules } from "../bedrock/native/betas.ts";
 import { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -85,6 +86,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const lessons = new Lessons(store, clock);
     const bedrock = new Bedrock({
+      betaRules: betaRules(config.models.betas),
       fetchUrl: options.fetchUrl ?? fetchPublic,
       models,
       sender,

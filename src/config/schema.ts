@@ -64,6 +64,9 @@ const models = z.strictObject({
     "expected auto, global or a geography such as us",
   )
     .default("auto").describe("Inference-profile prefix that a bare Claude name gets."),
+  betas: z.record(z.string().min(1), z.string().min(1)).default({}).describe(
+    "What becomes of betas on the native routes, over the built-in table: forward, drop, or another name.",
+  ),
   aliases: z.record(z.string().min(1), alias).default({}).describe(
     "Names of your own; * matches any text.",
   ),

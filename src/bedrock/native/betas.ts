@@ -5,7 +5,7 @@
  * Source: api behaviour recorded by several clients of Bedrock ([C], [L 2026-09]).
  * @module
  */
-import { compileGlob } from "../../text/glob.ts";
+import { compileGlob, type Glob } from "../../text/glob.ts";
 import type { Route } from "../../config/schema.ts";
 
 /** Betas that Bedrock takes on InvokeModel and on its Messages endpoint. */
@@ -66,19 +66,54 @@ export interface FilteredBetas {
   readonly fields: readonly string[];
 }
 
-/** Applies the table to the betas of a request; `refused` are those that the model was found to refuse. */
+/** The operator's word on betas, over the table: by glob, what becomes of those that match. */
+export interface BetaRule {
+  /** Which betas. */
+  readonly glob: Glob;
+  /** `forward`, `drop`, or the name to send instead. */
+  readonly action: string;
+}
+
+/** Rules of config.yaml made ready: the most specific first. */
+export function betaRules(betas: Readonly<Record<string, string>>): readonly BetaRule[] {
+  return Object.entries(betas).map(([source, action]) => ({ glob: compileGlob(source), action }))
+    .sort((a, b) => b.glob.literals - a.glob.literals);
+}
+
+/** What else than the table decides on betas. */
+export interface BetaDecisions {
+  /** Betas that the model was found to refuse, by the names that Bedrock knows. */
+  readonly refused?: readonly string[];
+  /** The operator's rules. */
+  readonly rules?: readonly BetaRule[];
+}
+
+/** The name to send a beta by; undefined to drop it. */
+function sentAs(
+  beta: string,
+  known: readonly Glob[],
+  rules: readonly BetaRule[],
+): string | undefined {
+  const action = rules.find(({ glob }) => glob.matches(beta))?.action;
+  if (action === "drop") return undefined;
+  if (action !== undefined) return action === "forward" ? beta : action;
+  const name = RENAME[beta] ?? beta;
+  return known.some((glob) => glob.matches(name)) ? name : undefined;
+}
+
+/** Applies the operator's rules and the table to the betas of a request. */
 export function filterBetas(
   betas: readonly string[],
   route: Route,
-  refused: readonly string[] = [],
+  { refused = [], rules = [] }: BetaDecisions = {},
 ): FilteredBetas {
   const known = route === "mantle" ? forwardMantle : forward;
   const send = new Set<string>();
   const dropped: string[] = [];
   for (const beta of betas) {
-    const name = RENAME[beta] ?? beta;
-    if (!refused.includes(name) && known.some((glob) => glob.matches(name))) send.add(name);
-    else dropped.push(beta);
+    const name = sentAs(beta, known, rules);
+    if (name === undefined || refused.includes(name)) dropped.push(beta);
+    else send.add(name);
   }
   const orphaned = fields.filter(({ glob }) =>
     dropped.some((beta) => glob.matches(beta)) && ![...send].some((beta) => glob.matches(beta))

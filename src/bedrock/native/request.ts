@@ -9,7 +9,7 @@ import type { ServiceTier } from "../../config/schema.ts";
 import { diffJson, editJson, type JsonEdit } from "../../json/edit.ts";
 import { encodeModelPath } from "../sign.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
-import { filterBetas } from "./betas.ts";
+import { type BetaRule, filterBetas } from "./betas.ts";
 import { rewriteNative } from "./rewrite.ts";
 
 /** What is to be sent, and where. */
@@ -31,6 +31,8 @@ export interface NativeInput {
   readonly betas: readonly string[];
   /** Betas that the model was found to refuse. */
   readonly refusedBetas: readonly string[];
+  /** The operator's rules on betas. */
+  readonly betaRules: readonly BetaRule[];
   /** Whether a stream is wanted. */
   readonly stream: boolean;
 }
@@ -107,7 +109,10 @@ function withoutFields(
 export function buildNativeRequest(input: NativeInput): NativeBuilt {
   refuseUnsupported(input.body);
   const { route, baseId, tier } = input.target;
-  const betas = filterBetas(betasOf(input), route, input.refusedBetas);
+  const betas = filterBetas(betasOf(input), route, {
+    refused: input.refusedBetas,
+    rules: input.betaRules,
+  });
   const rewritten = rewriteNative(input.body, { baseId, route, betas: betas.send });
   const stripped = withoutFields(
     route === "invoke" ? rewritten.body : withLegalUserId(rewritten.body),
