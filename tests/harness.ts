@@ -114,9 +114,13 @@ export async function withHarness(
 export interface SseEvent {
   /** `event:`. */
   readonly event: string;
-  /** `data:`, parsed. */
-  // deno-lint-ignore no-explicit-any -- tests look into whatever came
-  readonly data: any;
+  /** `data:`, parsed: what tests look into. */
+  readonly data: {
+    readonly type: string;
+    readonly delta?: { readonly text?: string };
+    readonly usage?: { readonly output_tokens?: number };
+    readonly error?: { readonly type: string; readonly message: string };
+  };
 }
 
 /** Server-sent events of a whole body. */

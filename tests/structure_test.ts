@@ -12,14 +12,14 @@ function* files(folder: string): Generator<string> {
 }
 
 /** What each part may import of the others; itself always. `leaf` parts import leaves. */
-const LEAVES = ["clock", "log", "text", "json", "net", "config", "storage"];
+const LEAVES = ["clock", "log", "text", "json", "net", "bytes", "config", "storage"];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["cli"],
   cli: ["server", "pipeline", "bedrock", "simulator", "plugins", "manifest", ...LEAVES],
   server: ["pipeline", "bedrock", "anthropic", ...LEAVES],
   pipeline: ["anthropic", ...LEAVES],
   bedrock: ["anthropic", ...LEAVES],
-  anthropic: [...LEAVES.filter((leaf) => leaf === "json" || leaf === "text")],
+  anthropic: [...LEAVES.filter((leaf) => ["json", "text", "bytes"].includes(leaf))],
   simulator: ["clock"],
   config: ["text", "manifest"],
   storage: ["clock", "text"],
@@ -28,7 +28,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   log: [],
   text: [],
   json: [],
-  net: [],
+  net: ["bytes"],
+  bytes: [],
 };
 
 function partOf(path: string): string {

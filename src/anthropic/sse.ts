@@ -4,6 +4,7 @@
  * Source: WHATWG HTML, Server-sent events; Anthropic, Streaming messages ([D]).
  * @module
  */
+import { concatBytes } from "../bytes.ts";
 import type { ErrorBody } from "./error.ts";
 import { type EventBatch, WireEvent } from "./event.ts";
 
@@ -85,7 +86,7 @@ export class SseReader {
 
   /** Appends the events that `chunk` completes. Records without data are no events. */
   push(chunk: Uint8Array, out: WireEvent[]): void {
-    const bytes = this.#rest.byteLength === 0 ? chunk : join([this.#rest, chunk]);
+    const bytes = this.#rest.byteLength === 0 ? chunk : concatBytes([this.#rest, chunk]);
     let start = 0;
     for (let at = this.#rest.byteLength; at < bytes.byteLength; at++) {
       const byte = bytes[at];
@@ -125,19 +126,9 @@ export class SseReader {
     // JSON may stand on several lines; a line end inside it is white space, in bytes as in text.
     const bytes = lines.length === 1
       ? lines[0] ?? EMPTY
-      : join(lines.flatMap((line) => [line, Uint8Array.of(LF)]));
+      : concatBytes(lines.flatMap((line) => [line, Uint8Array.of(LF)]));
     out.push(WireEvent.fromBytes(name === "" ? typeOf(bytes) : name, bytes));
   }
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return bytes;
 }
 
 const TYPE_FIRST = /^\s*\{\s*"type"\s*:\s*"([A-Za-z0-9_.-]+)"/;

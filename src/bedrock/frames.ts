@@ -9,6 +9,8 @@
  */
 import { crc32 } from "node:zlib"; // 0.05 us for 200 bytes, against 0.19 for eight tables in JavaScript
 
+import { concatBytes } from "../bytes.ts";
+
 /** A whole frame whose checksums are right. */
 export interface Frame {
   /** `:message-type`. */
@@ -86,7 +88,7 @@ export class FrameDecoder {
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     if (this.#failure !== undefined) return frames;
-    const bytes = this.#rest.byteLength === 0 ? chunk : concat(this.#rest, chunk);
+    const bytes = this.#rest.byteLength === 0 ? chunk : concatBytes([this.#rest, chunk]);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     try {
@@ -154,13 +156,6 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 function hex(value: number): string {
   return value.toString(16).padStart(8, "0");
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.byteLength + b.byteLength);
-  joined.set(a);
-  joined.set(b, a.byteLength);
-  return joined;
 }
 
 function checkPrelude(bytes: Uint8Array, view: DataView, at: number): number {

@@ -7,6 +7,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { concatBytes } from "../bytes.ts";
 import { isPublicAddress } from "./address.ts";
 
 /** Limits, and what tests put in the place of the world. */
@@ -108,13 +109,7 @@ async function read(
     }
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+  return concatBytes(chunks);
 }
 
 async function fetchWithin(text: string, options: PublicFetchOptions): Promise<Fetched> {

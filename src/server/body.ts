@@ -3,6 +3,7 @@
  * @module
  */
 import { ApiError } from "../anthropic/error.ts";
+import { concatBytes } from "../bytes.ts";
 
 /** A body as it came and what it parses to. */
 export interface JsonBody {
@@ -68,15 +69,7 @@ async function readAll(body: ReadableStream<Uint8Array>, limit: number): Promise
     }
     chunks.push(value);
   }
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+  return concatBytes(chunks);
 }
 
 /**

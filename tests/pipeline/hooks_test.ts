@@ -261,7 +261,7 @@ Deno.test("usage is taken from Bedrock, whatever plugins make of the events", as
       await (await harness.post(ask("[[sim:count 20]]", { stream: true }))).text(),
     );
     assert.equal(
-      events.find(({ event }) => event === "message_delta")?.data.usage.output_tokens,
+      events.find(({ event }) => event === "message_delta")?.data.usage?.output_tokens,
       999,
     );
     await harness.gateway.services.background.settled();
