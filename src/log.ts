@@ -49,7 +49,7 @@ const SECRET_PATTERNS: RedactionPattern[] = [
   { pattern: /sk-(?:oc|ant)-[A-Za-z0-9_-]{4,}/g, replacement: `sk-${REDACTED}` },
   { pattern: /\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=_-]{8,}/g, replacement: REDACTED },
   {
-    pattern: /(Bearer|Signature=|X-Amz-Security-Token=)\s*[^\s,"&]+/gi,
+    pattern: /(\bBearer\s+|Signature=|X-Amz-Security-Token=)[^\s,"&]+/gi,
     replacement: `$1${REDACTED}`,
   },
 ];

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { errorFields, openLog } from "../src/log.ts";
+
+for (const format of ["text", "json"] as const) {
+  Deno.test(`the log replaces secrets wherever they stand, and nothing else (${format})`, () => {
+    const lines: string[] = [];
+    const log = openLog({ level: "debug", format, write: (line) => lines.push(line) }).with({
+      request: "req_1",
+    });
+    log.info("Key sk-oc-abcdefghij-canary1 was refused", {
+      header: "Bearer canary2",
+      deep: { list: ["sk-ant-canary3"] },
+    });
+    log.error("Failed", {
+      cause: errorFields(
+        new Error("Outer", {
+          cause: new Error("Authorization: AWS4-HMAC-SHA256 …, Signature=canary4"),
+        }),
+      ),
+      token: "ABSKcanary5canary5",
+    });
+    const text = lines.join("");
+    for (const secret of ["canary1", "canary2", "canary3", "canary4", "canary5"]) {
+      assert.ok(!text.includes(secret), secret);
+    }
+    assert.ok(text.includes("req_1") && text.includes("Outer") && text.includes("was refused"));
+    log.warning("Set AWS_BEARER_TOKEN_BEDROCK, or the bearer of bad news");
+    assert.ok(lines.at(-1)?.includes("AWS_BEARER_TOKEN_BEDROCK, or the"), lines.at(-1));
+  });
+}
+
+Deno.test("the log leaves out what is below its level", () => {
+  const lines: string[] = [];
+  const log = openLog({ level: "warning", format: "text", write: (line) => lines.push(line) });
+  log.debug("a");
+  log.info("b");
+  log.warning("c");
+  log.error("d");
+  assert.equal(lines.length, 2);
+});
