@@ -8,12 +8,13 @@
  * @module
  */
 import { WireEvent } from "../../anthropic/event.ts";
-import type { ContentBlock, Delta } from "../../anthropic/types.ts";
+import { concatBytes } from "../../bytes.ts";
+import type { ContentBlock } from "../../anthropic/types.ts";
 import { brokenAnswer } from "../errors.ts";
 import type { Frame } from "../frames.ts";
 import type { FrameEvents } from "../stream.ts";
+import { BlockWriter, brokenTool, type OpenBlock } from "./block_writer.ts";
 import { citationOf } from "./citations.ts";
-import { SYNTHETIC_SIGNATURE_PREFIX } from "./signature.ts";
 import { StopWatcher } from "./stop_sequences.ts";
 import { emptyUsage, type Ending, endingOf, usageOf } from "./usage.ts";
 
@@ -45,22 +46,22 @@ function object(value: unknown): Json {
   return typeof value === "object" && value !== null ? value as Json : {};
 }
 
-function brokenTool(): Error {
-  return brokenAnswer("A tool call in the stream from Amazon Bedrock is in pieces: try again");
+/** Reasoning that is hidden may come in parts, and Anthropic tells it whole: it waits for its end. */
+interface HeldReasoning {
+  /** Bedrock's index of the block. */
+  readonly source: number;
+  /** Base64. */
+  readonly parts: string[];
 }
 
-/** The block that is open towards the client. */
-interface OpenBlock {
-  /** Index on Bedrock's side. */
-  readonly source: number;
-  /** Index on the client's side: these never skip. */
-  readonly index: number;
-  /** The block's `type`. */
-  readonly kind: string;
-  /** A signature has come, or is not needed. */
-  signed: boolean;
-  /** Input has come: a tool without arguments may get none. */
-  hasInput: boolean;
+function joinBase64(parts: readonly string[]): string {
+  const [only = ""] = parts;
+  if (parts.length <= 1) return only;
+  try {
+    return concatBytes(parts.map((part) => Uint8Array.fromBase64(part))).toBase64();
+  } catch (error) {
+    throw brokenAnswer("Hidden reasoning from Amazon Bedrock is no base64: try again", error);
+  }
 }
 
 /** Reads one streamed answer. */
@@ -71,9 +72,11 @@ export class ConverseDecoder implements FrameEvents {
   #textSource = 0;
   /** Citations that came before the text they stand on. */
   #citations: unknown[] = [];
-  #open: OpenBlock | undefined;
-  #nextIndex = 0;
+  readonly #blocks: BlockWriter;
+  #hidden: HeldReasoning | undefined;
   #started = false;
+  /** Usage that came before the stop. */
+  #early: Json | undefined;
   #ending: Ending | undefined;
   #finished = false;
 
@@ -81,6 +84,7 @@ export class ConverseDecoder implements FrameEvents {
   constructor(options: ConverseAnswerOptions) {
     this.#options = options;
     this.#watcher = new StopWatcher(options.stopSequences);
+    this.#blocks = new BlockWriter(options.messageId);
   }
 
   /** Appends the events of one frame. */
@@ -97,7 +101,7 @@ export class ConverseDecoder implements FrameEvents {
       case "messageStop":
         return this.#messageStop(parse(frame), out);
       case "metadata":
-        return this.#finish(parse(frame), out);
+        return this.#metadata(parse(frame), out);
       default: // a kind of event this version does not know adds nothing that Anthropic could say
     }
   }
@@ -108,7 +112,7 @@ export class ConverseDecoder implements FrameEvents {
     if (this.#ending === undefined) {
       throw brokenAnswer("The stream from Amazon Bedrock ended before the message did: try again");
     }
-    this.#finish({}, out);
+    this.#finish(this.#early ?? {}, out);
   }
 
   #start(out: WireEvent[]): void {
@@ -125,6 +129,9 @@ export class ConverseDecoder implements FrameEvents {
         content: [],
         stop_reason: null,
         stop_sequence: null,
+        stop_details: null,
+        container: null,
+        diagnostics: null,
         usage: emptyUsage(),
       },
     }));
@@ -140,7 +147,7 @@ export class ConverseDecoder implements FrameEvents {
       name: this.#options.names.toClient(String(name)),
       input: {},
     };
-    this.#openBlock(Number(contentBlockIndex), block, out);
+    this.#open(Number(contentBlockIndex), block, out);
   }
 
   #blockDelta({ contentBlockIndex, delta }: Json, out: WireEvent[]): void {
@@ -171,12 +178,12 @@ export class ConverseDecoder implements FrameEvents {
   }
 
   #textDelta(source: number, text: string, out: WireEvent[]): void {
-    const index = this.#ensure(source, { type: "text", text: "" }, out);
-    if (this.#citations.length > 0) this.#giveCitations(index, out);
+    const block = this.#ensure(source, { type: "text", text: "" }, out);
+    if (this.#citations.length > 0) this.#giveCitations(block, out);
     // The hot line of a stream: its JSON is put together without an object in between.
     out.push(WireEvent.fromText(
       "content_block_delta",
-      `{"type":"content_block_delta","index":${index},"delta":{"type":"text_delta","text":${
+      `{"type":"content_block_delta","index":${block.index},"delta":{"type":"text_delta","text":${
         JSON.stringify(text)
       }}}`,
     ));
@@ -184,74 +191,72 @@ export class ConverseDecoder implements FrameEvents {
 
   #toolInput(source: number, toolUse: unknown, out: WireEvent[]): void {
     const { input } = object(toolUse);
-    const open = this.#open;
     if (typeof input !== "string" || input === "") return;
-    // Clients run a tool with whatever input they got: a part that has no place must not be left out.
-    if (open?.kind !== "tool_use" || open.source !== source) throw brokenTool();
+    const open = this.#blocks.matching(source, "tool_use");
+    // A part that has no place must not be left out.
+    if (open === undefined) throw brokenTool();
     open.hasInput = true;
-    this.#delta(open.index, { type: "input_json_delta", partial_json: input }, out);
+    this.#blocks.delta(open, { type: "input_json_delta", partial_json: input }, out);
   }
 
   #reasoning(source: number, { text, signature, redactedContent }: Json, out: WireEvent[]): void {
     if (typeof redactedContent === "string") {
-      const redacted = { type: "redacted_thinking", data: redactedContent };
-      return void this.#openBlock(source, redacted, out);
+      if (this.#hidden?.source !== source) this.#tellHidden(out);
+      this.#hidden ??= { source, parts: [] };
+      return void this.#hidden.parts.push(redactedContent);
     }
     if (!text && !signature) return; // an empty block would come back, and be refused
-    const block = { type: "thinking", thinking: "", signature: "" };
-    const index = this.#ensure(source, block, out);
+    const block = this.#ensure(source, { type: "thinking", thinking: "", signature: "" }, out);
     if (typeof text === "string" && text !== "") {
-      this.#delta(index, { type: "thinking_delta", thinking: text }, out);
+      this.#blocks.delta(block, { type: "thinking_delta", thinking: text }, out);
     }
     if (typeof signature === "string" && signature !== "") {
-      this.#delta(index, { type: "signature_delta", signature }, out);
-      if (this.#open !== undefined) this.#open.signed = true;
+      this.#blocks.delta(block, { type: "signature_delta", signature }, out);
+      block.signed = true;
     }
+  }
+
+  #tellHidden(out: WireEvent[]): void {
+    const hidden = this.#hidden;
+    if (hidden === undefined) return;
+    this.#hidden = undefined;
+    const data = joinBase64(hidden.parts);
+    this.#open(hidden.source, { type: "redacted_thinking", data }, out);
   }
 
   #citation(source: number, citation: unknown, out: WireEvent[]): void {
     const mapped = citationOf(citation);
     if (mapped === undefined) return;
     this.#citations.push(mapped);
-    const open = this.#open;
-    if (open?.kind === "text" && open.source === source) this.#giveCitations(open.index, out);
+    const open = this.#blocks.matching(source, "text");
+    if (open !== undefined) this.#giveCitations(open, out);
   }
 
-  #giveCitations(index: number, out: WireEvent[]): void {
+  #giveCitations(block: OpenBlock, out: WireEvent[]): void {
     for (const citation of this.#citations) {
-      this.#delta(index, { type: "citations_delta", citation }, out);
+      this.#blocks.delta(block, { type: "citations_delta", citation }, out);
     }
     this.#citations = [];
   }
 
-  #delta(index: number, delta: Delta, out: WireEvent[]): void {
-    out.push(WireEvent.from({ type: "content_block_delta", index, delta }));
+  /** The open block of this kind, which is opened if it is not. */
+  #ensure(source: number, block: ContentBlock, out: WireEvent[]): OpenBlock {
+    return this.#blocks.matching(source, block.type) ?? this.#open(source, block, out);
   }
 
-  /** The index of the open block of this kind, which is opened if it is not. */
-  #ensure(source: number, block: ContentBlock, out: WireEvent[]): number {
-    const open = this.#open;
-    if (open !== undefined && open.source === source && open.kind === block.type) return open.index;
-    return this.#openBlock(source, block, out);
-  }
-
-  #openBlock(source: number, content_block: ContentBlock, out: WireEvent[]): number {
-    const kind = content_block.type;
+  #open(source: number, block: ContentBlock, out: WireEvent[]): OpenBlock {
     this.#start(out);
-    if (this.#open?.kind === "tool_use") throw brokenTool();
-    if (kind !== "text") this.#flushText(out); // what is held back of a text goes before what follows it
-    this.#closeBlock(out);
-    const index = this.#nextIndex++;
-    this.#open = { source, index, kind, signed: false, hasInput: false };
-    out.push(WireEvent.from({ type: "content_block_start", index, content_block }));
-    return index;
+    this.#tellHidden(out);
+    if (block.type !== "text") this.#flushText(out); // what is held back of a text goes before what follows it
+    return this.#blocks.open(source, block, out);
   }
 
   #blockStop({ contentBlockIndex }: Json, out: WireEvent[]): void {
     const source = Number(contentBlockIndex);
     if (source === this.#textSource) this.#flushText(out);
     this.#citations = [];
-    if (source === this.#open?.source) this.#closeBlock(out);
+    if (source === this.#hidden?.source) this.#tellHidden(out);
+    if (source === this.#blocks.current?.source) this.#blocks.close(out);
   }
 
   #flushText(out: WireEvent[]): void {
@@ -260,28 +265,21 @@ export class ConverseDecoder implements FrameEvents {
     if (held !== "") this.#textDelta(this.#textSource, held, out);
   }
 
-  #closeBlock(out: WireEvent[]): void {
-    const open = this.#open;
-    if (open === undefined) return;
-    this.#open = undefined;
-    if (open.kind === "tool_use" && !open.hasInput) {
-      this.#delta(open.index, { type: "input_json_delta", partial_json: "{}" }, out);
-    }
-    if (open.kind === "thinking" && !open.signed) {
-      const signature = SYNTHETIC_SIGNATURE_PREFIX + this.#options.messageId;
-      this.#delta(open.index, { type: "signature_delta", signature }, out);
-    }
-    out.push(WireEvent.from({ type: "content_block_stop", index: open.index }));
-  }
-
   #messageStop({ stopReason, additionalModelResponseFields }: Json, out: WireEvent[]): void {
     this.#start(out);
     this.#flushText(out);
-    this.#closeBlock(out);
+    this.#tellHidden(out);
+    this.#blocks.close(out);
     const { matched } = this.#watcher;
     this.#ending = matched === undefined
       ? endingOf(stopReason, additionalModelResponseFields)
       : { stop_reason: "stop_sequence", stop_sequence: matched, stop_details: null };
+    if (this.#early !== undefined) this.#finish(this.#early, out);
+  }
+
+  #metadata(metadata: Json, out: WireEvent[]): void {
+    if (this.#ending === undefined) this.#early = metadata;
+    else this.#finish(metadata, out);
   }
 
   /** `message_delta` waits for the usage, which comes after the stop. */

@@ -54,8 +54,11 @@ export function usageOf(usage: unknown, tier: unknown): Usage {
     cache_read_input_tokens: count(given.cacheReadInputTokens),
     cache_creation: cacheCreation(given.cacheDetails, written),
     output_tokens: count(given.outputTokens),
+    output_tokens_details: null, // no provider tells how many of them were reasoning ([L 2026-09])
     server_tool_use: null,
     service_tier: serviceTier((tier as { type?: unknown } | undefined)?.type),
+    inference_geo: null,
+    speed: null,
   };
 }
 

@@ -110,8 +110,11 @@ Deno.test("ConverseDecoder begins with a whole usage of zeros, as SDKs read it a
     cache_read_input_tokens: 0,
     cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
     output_tokens: 0,
+    output_tokens_details: null,
     server_tool_use: null,
     service_tier: "standard",
+    inference_geo: null,
+    speed: null,
   });
 });
 

@@ -78,13 +78,17 @@ export function messageOf({ message }: ConverseFixture): Message {
     stop_sequence: null,
     stop_details: null,
     container: null,
+    diagnostics: null,
     ...message,
     usage: {
       cache_creation_input_tokens: 0,
       cache_read_input_tokens: 0,
       cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
+      output_tokens_details: null,
       server_tool_use: null,
       service_tier: "standard",
+      inference_geo: null,
+      speed: null,
       ...message.usage,
     },
   };
