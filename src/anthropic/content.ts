@@ -6,6 +6,7 @@ import {
   checkList,
   checkName,
   checkObject,
+  checkOneOf,
   checkString,
   type JsonObject,
   refuse,
@@ -56,6 +57,18 @@ const CHECKS: Readonly<Record<string, (block: JsonObject, path: string) => void>
 };
 
 /**
+ * Checks a cache mark.
+ *
+ * @throws {ApiError} That names the field
+ */
+export function checkCacheControl(value: unknown, path: string): void {
+  if (value === undefined || value === null) return;
+  const { type, ttl } = checkObject(value, path);
+  checkOneOf(type, `${path}.type`, ["ephemeral"]);
+  if (ttl !== undefined && ttl !== null) checkOneOf(ttl, `${path}.ttl`, ["5m", "1h"]);
+}
+
+/**
  * Checks the content of a message, of the system prompt or of a tool result: text, or a list of blocks.
  *
  * @throws {ApiError} That names the field
@@ -70,6 +83,7 @@ export function checkContent(content: unknown, path: string): void {
     const at = `${path}.${index}`;
     const block = checkObject(blocks[index], at);
     const type = checkName(block.type, `${at}.type`);
+    checkCacheControl(block.cache_control, `${at}.cache_control`);
     if (Object.hasOwn(CHECKS, type)) CHECKS[type]?.(block, at);
   }
 }

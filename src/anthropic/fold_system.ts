@@ -3,6 +3,8 @@
  *
  * They become text of the user's turn where they stood. Moving them into the top-level prompt would change the
  * prefix of the conversation at every turn, and with it lose the prompt cache.
+ *
+ * Source: Anthropic API reference, system messages and their `clear_at` ([T]).
  * @module
  */
 import type { ContentBlock, InputMessage } from "./types.ts";
@@ -19,13 +21,30 @@ function wrapped(text: string): string {
 function asUser(message: InputMessage): InputMessage | undefined {
   const blocks: readonly ContentBlock[] = typeof message.content === "string"
     ? [{ type: "text", text: message.content }]
-    : message.content;
+    : message.content ?? [];
   const content = blocks.flatMap((block) => {
     if (block.type !== "text") return [block];
     const text = typeof block.text === "string" ? block.text.trim() : "";
     return text === "" ? [] : [{ ...block, text: wrapped(text) }];
   });
   return content.length === 0 ? undefined : { role: "user", content };
+}
+
+/**
+ * The same messages without the instructions that stood for one turn only, and that turn is over.
+ *
+ * @returns The list given when there is nothing to do
+ */
+export function withoutCleared(messages: readonly InputMessage[]): readonly InputMessage[] {
+  if (messages.every(({ clear_at }) => clear_at === undefined || clear_at === null)) {
+    return messages;
+  }
+  const lastUser = messages.findLastIndex(({ role }) => role === "user");
+  return messages.flatMap((message, index) => {
+    const { clear_at, ...rest } = message;
+    if (clear_at === "next_user_message" && index < lastUser) return [];
+    return [clear_at === undefined ? message : rest];
+  });
 }
 
 /**

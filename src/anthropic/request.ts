@@ -5,7 +5,7 @@
  * @module
  */
 import { ApiError } from "./error.ts";
-import { checkContent } from "./content.ts";
+import { checkCacheControl, checkContent } from "./content.ts";
 import {
   checkInteger,
   checkList,
@@ -38,7 +38,10 @@ function checkMessages(value: unknown): void {
     const path = `messages.${index}`;
     const message = checkObject(messages[index], path);
     checkOneOf(message.role, `${path}.role`, ROLES);
-    checkContent(message.content, `${path}.content`);
+    // An instruction may be nothing but settings.
+    if (message.role !== "system" || message.content !== undefined) {
+      checkContent(message.content, `${path}.content`);
+    }
   }
 }
 
@@ -62,6 +65,7 @@ function checkTools(value: unknown): void {
     if (tool.description !== undefined && tool.description !== null) {
       checkString(tool.description, `${path}.description`);
     }
+    checkCacheControl(tool.cache_control, `${path}.cache_control`);
   }
 }
 
@@ -113,6 +117,7 @@ function checkCommon(value: unknown): JsonObject {
   checkToolChoice(value.tool_choice);
   checkThinking(value.thinking);
   checkOptionalObject(value.output_config, "output_config");
+  checkCacheControl(value.cache_control, "cache_control");
   return value;
 }
 

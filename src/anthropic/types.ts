@@ -100,6 +100,8 @@ export interface MessagesRequest extends Open {
   readonly metadata?: Readonly<Record<string, unknown>> | null;
   /** `auto` or `standard_only`. */
   readonly service_tier?: string;
+  /** A cache mark at the end of the conversation, wherever that is. */
+  readonly cache_control?: CacheControl | null;
   /** Effort and output format. */
   readonly output_config?: Readonly<Record<string, unknown>> | null;
 }

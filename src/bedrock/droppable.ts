@@ -6,6 +6,7 @@
  * Source: refusals recorded by several clients of Bedrock ([L], [R]).
  * @module
  */
+import { foldDeferred } from "../anthropic/fold_deferred.ts";
 import type { ContentBlock, InputMessage, MessagesRequest, Tool } from "../anthropic/types.ts";
 
 /** One thing that can be left out. */
@@ -87,6 +88,22 @@ function onCacheMarks(change: (mark: Members) => Members | undefined): Droppable
   };
 }
 
+/** What a mark on the whole request means, said where every model understands it: at its last block. */
+function markLastBlock(body: MessagesRequest): MessagesRequest {
+  const mark = body.cache_control;
+  if (mark === undefined || mark === null) return omit(body, "cache_control");
+  const rest = omit(body, "cache_control");
+  const last = rest.messages.at(-1);
+  if (last?.content === undefined) return rest;
+  const blocks: readonly ContentBlock[] = typeof last.content === "string"
+    ? [{ type: "text", text: last.content }]
+    : last.content;
+  const block = blocks.at(-1);
+  if (block === undefined || /thinking$/.test(block.type)) return rest;
+  const content = blocks.with(-1, { ...block, cache_control: block.cache_control ?? mark });
+  return { ...rest, messages: rest.messages.with(-1, { ...last, content }) };
+}
+
 function extra(path: string): RegExp {
   return new RegExp(`(^|[\\s.:"'\`])${path}: Extra inputs are not permitted`);
 }
@@ -116,7 +133,7 @@ export const DROPPABLE: readonly Droppable[] = [
   {
     name: "cache_control (top level)",
     refusal: extra("cache_control"),
-    without: topLevel("cache_control"),
+    without: markLastBlock,
   },
   {
     name: "cache_control",
@@ -131,7 +148,7 @@ export const DROPPABLE: readonly Droppable[] = [
   {
     name: "tools[].defer_loading",
     refusal: extra("tools\\.\\d+\\.(?:custom\\.)?defer_loading"),
-    without: onTools((tool) => omit(tool, "defer_loading")),
+    without: (body) => foldDeferred(body).body,
   },
   {
     name: "thinking.display",

@@ -67,6 +67,54 @@ const LOCATIONS: Readonly<
   }),
 };
 
+/** By the kind of citation. */
+const TO_LOCATION: Readonly<Record<string, (citation: Members) => Members>> = {
+  char_location: (citation) => ({
+    documentChar: {
+      documentIndex: citation.document_index,
+      start: citation.start_char_index,
+      end: citation.end_char_index,
+    },
+  }),
+  page_location: (citation) => ({
+    documentPage: {
+      documentIndex: citation.document_index,
+      start: citation.start_page_number,
+      end: citation.end_page_number,
+    },
+  }),
+  content_block_location: (citation) => ({
+    documentChunk: {
+      documentIndex: citation.document_index,
+      start: citation.start_block_index,
+      end: citation.end_block_index,
+    },
+  }),
+  search_result_location: (citation) => ({
+    searchResultLocation: {
+      searchResultIndex: citation.search_result_index,
+      start: citation.start_block_index,
+      end: citation.end_block_index,
+    },
+  }),
+  web_search_result_location: ({ url }) => ({ web: { url } }),
+};
+
+/** Converse's citation of Anthropic's. */
+export function toConverseCitation(citation: unknown): Members {
+  const given = (citation ?? {}) as Members;
+  const title = given.document_title ?? given.title;
+  const toLocation = TO_LOCATION[String(given.type)];
+  return {
+    ...(typeof title === "string" ? { title } : {}),
+    ...(typeof given.source === "string" ? { source: given.source } : {}),
+    ...(typeof given.cited_text === "string"
+      ? { sourceContent: [{ text: given.cited_text }] }
+      : {}),
+    ...(toLocation === undefined ? {} : { location: toLocation(given) }),
+  };
+}
+
 /** Anthropic's citation; undefined for a kind of location that Anthropic has no name for. */
 export function citationOf(citation: unknown): Members | undefined {
   const given = (citation ?? {}) as ConverseCitation;

@@ -13,8 +13,7 @@ const SAID: Readonly<Record<string, readonly string[]>> = {
   redacted_thinking: ["data"],
   tool_use: ["id", "name", "input"],
   tool_result: ["tool_use_id", "content", "is_error"],
-  tool_reference: ["tool_name"],
-  "messages[]": ["role", "content"],
+  "messages[]": ["role", "content", "clear_at"],
   "tools[]": ["name", "description", "input_schema", "strict"],
   metadata: ["user_id"],
 };

@@ -6,9 +6,9 @@
  * @module
  */
 import { ApiError } from "../../anthropic/error.ts";
-import { checkName } from "../../anthropic/field.ts";
-import { foldSystemMessages } from "../../anthropic/fold_system.ts";
+import { foldSystemMessages, withoutCleared } from "../../anthropic/fold_system.ts";
 import type { CacheControl, ContentBlock, InputMessage } from "../../anthropic/types.ts";
+import { toConverseCitation } from "./citations.ts";
 import { nameLeftovers } from "./leftovers.ts";
 import {
   type ConverseBlock,
@@ -39,8 +39,8 @@ export interface Translation {
 const NO_OUTPUT: ConverseBlock = { text: "(no output)" };
 const SEE_BELOW: ConverseBlock = { text: "(see the attachment below)" };
 
-function blocksOf(content: InputMessage["content"]): readonly ContentBlock[] {
-  return typeof content === "string" ? [{ type: "text", text: content }] : content;
+function blocksOf(content: InputMessage["content"] | undefined): readonly ContentBlock[] {
+  return typeof content === "string" ? [{ type: "text", text: content }] : content ?? [];
 }
 
 /** The mark after a block, where the family caches there. */
@@ -95,7 +95,9 @@ class Conversation {
         rest.push(...hoisted);
         continue;
       }
-      const translated = this.#block(block, at);
+      const translated = message.role === "assistant" && block.type === "text"
+        ? this.#said(block)
+        : this.#block(block, at);
       rest.push(...translated, ...(translated.length === 0 ? [] : marked));
     }
     return [...results, ...rest];
@@ -113,7 +115,7 @@ class Conversation {
         return [documentBlock(block, path, this.#documents)];
       case "search_result": {
         const result = readSearchResult(block, path);
-        if (quirks.thinking === "claude") return [searchResultBlock(result)];
+        if (quirks.cites) return [searchResultBlock(result)];
         if (result.cited) dropped.add("citations");
         return [searchResultText(result)];
       }
@@ -122,8 +124,6 @@ class Conversation {
       case "thinking":
       case "redacted_thinking":
         return this.#reasoning(block);
-      case "tool_reference":
-        return [{ text: `Tool loaded: ${checkName(block.tool_name, `${path}.tool_name`)}` }];
       case "server_tool_use":
       case "tool_search_tool_result":
         dropped.add(block.type);
@@ -134,6 +134,17 @@ class Conversation {
           `${path}.type: '${block.type}' blocks cannot be sent to this model: leave them out`,
         );
     }
+  }
+
+  /** What the assistant said, with what it cited. */
+  #said(block: ContentBlock): ConverseBlock[] {
+    const citations = Array.isArray(block.citations) ? block.citations : [];
+    if (!this.#translation.quirks.cites || citations.length === 0) return this.#text(block);
+    const [text] = this.#text({ ...block, citations: [] });
+    if (text === undefined) return [];
+    return [{
+      citationsContent: { content: [text], citations: citations.map(toConverseCitation) },
+    }];
   }
 
   #text(block: ContentBlock): ConverseBlock[] {
@@ -224,11 +235,14 @@ export function converseMessages(
   // Folding leaves user and assistant messages as they are: errors name their place in the body.
   const places = new Map(messages.map((message, index) => [message, index]));
   const turns: ConverseMessage[] = [];
-  foldSystemMessages(messages).forEach((message, index) => {
+  const shown = withoutCleared(messages);
+  const { systemTurns, prefill } = translation.quirks;
+  const told = systemTurns ? shown : foldSystemMessages(shown);
+  told.forEach((message, index) => {
     const content = conversation.turn(message, `messages.${places.get(message) ?? index}`);
     if (content.length > 0) {
-      turns.push({ role: message.role === "assistant" ? "assistant" : "user", content });
+      turns.push({ role: message.role, content });
     }
   });
-  return arrangeTurns(turns, conversation.origins);
+  return arrangeTurns(turns, conversation.origins, prefill);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { compileGlob } from "../../text/glob.ts";
+import { claudeFeatures } from "../native/features.ts";
 
 /** What one family takes. */
 export interface Quirks {
@@ -42,6 +43,12 @@ export interface Quirks {
   readonly strictTools: boolean;
   /** Where an output format goes: outputConfig, or a tool that is forced. */
   readonly format: "textFormat" | "tool";
+  /** A last turn of the assistant's, which begins the answer. */
+  readonly prefill: boolean;
+  /** Turns of the role `system` in mid-conversation. */
+  readonly systemTurns: boolean;
+  /** Search results, and citations in the assistant's text, as blocks of their own. */
+  readonly cites: boolean;
 }
 
 const OPEN: Quirks = {
@@ -62,6 +69,9 @@ const OPEN: Quirks = {
   leastTokens: 1,
   strictTools: false,
   format: "tool",
+  prefill: false,
+  systemTurns: false,
+  cites: false,
 };
 
 const CLAUDE: Quirks = {
@@ -77,9 +87,10 @@ const CLAUDE: Quirks = {
   replay: "signed",
   strictTools: true,
   format: "textFormat",
+  cites: true,
 };
 /** Before the 4.5 generation. */
-const CLAUDE_OLD: Quirks = { ...CLAUDE, cacheHour: false };
+const CLAUDE_OLD: Quirks = { ...CLAUDE, cacheHour: false, format: "tool", strictTools: false };
 const CLAUDE_NO_SAMPLING: Quirks = {
   ...CLAUDE,
   sampling: "none",
@@ -98,6 +109,7 @@ const NOVA: Quirks = {
   cacheHour: true,
   toolResultImages: "inside",
   toolResultStatus: true,
+  prefill: true,
 };
 const GPT: Quirks = { ...OPEN, sampling: "none", thinking: "reasoning_config", leastTokens: 16 };
 const KIMI_K3: Quirks = {
@@ -152,5 +164,9 @@ const rows = TABLE.map(([models, quirks]) => ({ glob: compileGlob(models), quirk
 
 /** What the model with this foundation id takes. Models that are not in the table get what most open models take. */
 export function quirksOf(baseId: string): Quirks {
-  return rows.find(({ glob }) => glob.matches(baseId))?.quirks ?? OPEN;
+  const quirks = rows.find(({ glob }) => glob.matches(baseId))?.quirks ?? OPEN;
+  if (quirks.thinking !== "claude") return quirks;
+  // What is so on every route is told once, in the table of Claude's features.
+  const { prefill, systemMessages } = claudeFeatures(baseId);
+  return { ...quirks, prefill, systemTurns: systemMessages };
 }

@@ -8,12 +8,15 @@
  */
 import { ApiError } from "../../anthropic/error.ts";
 import { checkObject } from "../../anthropic/field.ts";
+import { foldDeferred } from "../../anthropic/fold_deferred.ts";
+import { foldToolChanges } from "../../anthropic/fold_tools.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { ServiceTier } from "../../config/schema.ts";
 import { compileGlob } from "../../text/glob.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
 import { nameLeftovers } from "./leftovers.ts";
-import { converseMessages, type Translation } from "./messages.ts";
+import { checkCachePoints, markEnd } from "./cache_points.ts";
+import { cachePoint, converseMessages, type Translation } from "./messages.ts";
 import { ToolNames } from "./names.ts";
 import type { Quirks } from "./quirks.ts";
 import { reasoningFields } from "./reasoning.ts";
@@ -65,6 +68,7 @@ const SAID = new Set([
   "output_config",
   "output_format",
   "anthropic_beta",
+  "cache_control",
 ]);
 
 /** Betas that Claude takes over Converse ([C]). */
@@ -170,15 +174,24 @@ function notEmpty(name: string, value: Record<string, unknown>): Record<string, 
  *
  * @throws {ApiError} `invalid_request_error` that names what the family cannot be told
  */
-export function buildConverseRequest({ body, quirks, betas, tier }: ConverseInput): ConverseBuilt {
-  refuseUnsupported(body);
+export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
+  refuseUnsupported(input.body);
+  const { quirks, betas, tier } = input;
+  const deferred = foldDeferred(foldToolChanges(input.body));
+  const { body } = deferred;
   const names = new ToolNames({ toolUseId: quirks.toolUseId });
-  const translation: Translation = { quirks, names, dropped: new Set(), toolsSeen: new Set() };
+  const translation: Translation = {
+    quirks,
+    names,
+    dropped: new Set(deferred.dropped),
+    toolsSeen: new Set(),
+  };
   const { dropped } = translation;
   for (const field of Object.keys(body)) if (!SAID.has(field)) dropped.add(field);
 
   const system = systemBlocks(body.system, translation);
-  const messages = converseMessages(body.messages, translation);
+  const conversation = converseMessages(body.messages, translation);
+  const messages = markEnd(conversation, cachePoint(body.cache_control, "messages", translation));
   const { toolConfig, anthropicTools, anthropicChoice } = converseTools(body, translation);
   nameLeftovers("metadata", body.metadata ?? {}, dropped);
   const reasoning = reasoningFields(body, quirks);
@@ -194,6 +207,7 @@ export function buildConverseRequest({ body, quirks, betas, tier }: ConverseInpu
   };
   const askTier = tier !== undefined && tier !== "default" && body.service_tier !== "standard_only";
   const fold = quirks.system === "fold";
+  checkCachePoints([toolConfig?.tools ?? [], system, ...messages.map(({ content }) => content)]);
 
   return {
     body: {

@@ -13,7 +13,9 @@ import { cachePoint, type Translation } from "./messages.ts";
 /** Tools in Converse's shape. */
 export interface ConverseTools {
   /** `toolConfig`; undefined when there are none. */
-  readonly toolConfig: Readonly<Record<string, unknown>> | undefined;
+  readonly toolConfig:
+    | Readonly<Record<string, unknown>> & { readonly tools: readonly ConverseBlock[] }
+    | undefined;
   /** Tools of Anthropic's own kinds, which only Claude knows: they go beside. */
   readonly anthropicTools: readonly Tool[];
   /** The choice where it is among those, in Anthropic's shape. */
@@ -68,18 +70,6 @@ function placeholders(tools: readonly Tool[], { toolsSeen, names }: Translation)
   }));
 }
 
-/** Tool search finds tools on Anthropic's side; here every tool is sent, so that nothing need be found. */
-function withoutSearch(tools: readonly Tool[], { dropped }: Translation): Tool[] {
-  return tools.filter(({ type, input_schema, defer_loading }) => {
-    const search = typeof type === "string" && type.startsWith("tool_search_tool");
-    if (search) dropped.add(type);
-    // What stands in for tools to be found later cannot be called.
-    const hollow = defer_loading === true && input_schema === undefined;
-    if (hollow) dropped.add("tools[].defer_loading");
-    return !search && !hollow;
-  });
-}
-
 function choiceOf(
   body: MessagesRequest,
   { quirks, dropped }: Translation,
@@ -121,7 +111,7 @@ export function isThinking({ thinking }: MessagesRequest): boolean {
 export function converseTools(body: MessagesRequest, translation: Translation): ConverseTools {
   const { quirks, toolsSeen, dropped } = translation;
   const none = body.tool_choice?.type === "none";
-  const wanted = withoutSearch(body.tools ?? [], translation);
+  const wanted = body.tools ?? [];
   if (quirks.tools === "none") {
     if (wanted.length > 0 && !none) {
       throw new ApiError(

@@ -10,7 +10,7 @@ import type { ConverseBlock } from "./media.ts";
 /** A message of Converse. */
 export interface ConverseMessage {
   /** Whose turn it is. */
-  readonly role: "user" | "assistant";
+  readonly role: "user" | "assistant" | "system";
   /** Its blocks. */
   readonly content: readonly ConverseBlock[];
 }
@@ -49,6 +49,17 @@ function merge(turns: readonly ConverseMessage[]): ConverseMessage[] {
   return merged.map(({ role, content }) => ({ role, content: resultsFirst(content) }));
 }
 
+/** The user begins: instructions in front of all turns are the user's, and an assistant gets a user in front. */
+function begunByUser(turns: readonly ConverseMessage[]): readonly ConverseMessage[] {
+  const first = turns.findIndex(({ role }) => role !== "system");
+  const lead = turns.slice(0, first < 0 ? turns.length : first);
+  const begun: ConverseMessage[] = lead.map(({ content }) => ({ role: "user", content }));
+  if (lead.length === 0 && turns[0]?.role === "assistant") {
+    begun.push({ role: "user", content: [NOTHING] });
+  }
+  return [...begun, ...turns.slice(lead.length)];
+}
+
 /** A document needs a text in the same turn. */
 function besideDocuments(turn: ConverseMessage): ConverseMessage {
   const bare = turn.content.some((block) => "document" in block) &&
@@ -56,15 +67,25 @@ function besideDocuments(turn: ConverseMessage): ConverseMessage {
   return bare ? { role: turn.role, content: [...turn.content, NOTHING] } : turn;
 }
 
-/** A last assistant turn is the beginning of the answer; Claude refuses white space at its end. */
-function trimPrefill(messages: ConverseMessage[]): ConverseMessage[] {
-  const last = messages.at(-1);
+/**
+ * A last assistant turn is the beginning of the answer; Claude refuses white space at its end.
+ *
+ * @throws {ApiError} In Anthropic's words, if the model begins its answers itself
+ */
+function trimPrefill(messages: ConverseMessage[], prefill: boolean): ConverseMessage[] {
+  const last = messages.findLast(({ role }) => role !== "system");
   if (last?.role !== "assistant") return messages;
+  if (!prefill) {
+    throw new ApiError(
+      "invalid_request_error",
+      "messages: This model does not support assistant message prefill. The conversation must end with a user message.",
+    );
+  }
   const at = last.content.findLastIndex((block) => !("cachePoint" in block));
   const text = last.content[at]?.text;
   if (typeof text !== "string") return messages;
   const content = last.content.with(at, { text: text.trimEnd() });
-  return [...messages.slice(0, -1), { role: "assistant", content }];
+  return messages.with(messages.lastIndexOf(last), { role: "assistant", content });
 }
 
 function idsOf(message: ConverseMessage | undefined, member: "toolUse" | "toolResult"): string[] {
@@ -76,9 +97,10 @@ function idsOf(message: ConverseMessage | undefined, member: "toolUse" | "toolRe
 
 /** In Anthropic's words: clients know them. */
 function checkAnswers(
-  messages: readonly ConverseMessage[],
+  turns: readonly ConverseMessage[],
   origins: Readonly<Record<"toolUse" | "toolResult", ReadonlyMap<string, Origin>>>,
 ): void {
+  const messages = turns.filter(({ role }) => role !== "system");
   for (const [index, message] of messages.entries()) {
     const next = messages[index + 1];
     const answered = new Set(idsOf(next, "toolResult"));
@@ -105,11 +127,13 @@ function checkAnswers(
 /**
  * Arranges translated turns, none of which is empty.
  *
+ * @param prefill Whether the assistant may have the last turn
  * @throws {ApiError} `invalid_request_error` if there is no turn, or a tool use and its result do not meet
  */
 export function arrangeTurns(
   turns: readonly ConverseMessage[],
   origins: Readonly<Record<"toolUse" | "toolResult", ReadonlyMap<string, Origin>>>,
+  prefill: boolean,
 ): ConverseMessage[] {
   if (turns.length === 0) {
     throw new ApiError(
@@ -117,10 +141,7 @@ export function arrangeTurns(
       "messages: at least one message must have content that is not empty",
     );
   }
-  const begun: readonly ConverseMessage[] = turns[0]?.role === "assistant"
-    ? [{ role: "user", content: [NOTHING] }, ...turns]
-    : turns;
-  const merged = merge(begun).map(besideDocuments);
+  const merged = merge(begunByUser(turns)).map(besideDocuments);
   checkAnswers(merged, origins);
-  return trimPrefill(merged);
+  return trimPrefill(merged, prefill);
 }

@@ -4,6 +4,7 @@
  * Source: Bedrock API reference, InvokeModel; Bedrock User Guide, Anthropic Claude Messages API ([T], [D]).
  * @module
  */
+import { defersTools } from "../../anthropic/fold_deferred.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { ServiceTier } from "../../config/schema.ts";
 import { diffJson, editJson, type JsonEdit } from "../../json/edit.ts";
@@ -73,10 +74,16 @@ const DROPPED_FIELDS = [
 /** Refused by InvokeModel only. */
 const DROPPED_ON_INVOKE = ["user_profile_id", "workspace_id"];
 
+/** What Bedrock has only as a beta, while Anthropic has it for all. */
+const TOOL_SEARCH = "tool-search-tool-2025-10-19";
+
 /** The Agent SDK puts betas into the body. */
 function betasOf({ body, betas }: NativeInput): string[] {
   const inBody = Array.isArray(body.anthropic_beta) ? body.anthropic_beta : [];
-  return [...new Set([...betas, ...inBody.filter((beta) => typeof beta === "string")])];
+  const implied = defersTools(body) ? [TOOL_SEARCH] : [];
+  return [
+    ...new Set([...betas, ...inBody.filter((beta) => typeof beta === "string"), ...implied]),
+  ];
 }
 
 function withLegalUserId(body: MessagesRequest): MessagesRequest {

@@ -3,7 +3,9 @@
  * that the difference to the original is small and is told by identity.
  * @module
  */
-import { foldSystemMessages } from "../../anthropic/fold_system.ts";
+import { foldSystemMessages, withoutCleared } from "../../anthropic/fold_system.ts";
+import { foldDeferred } from "../../anthropic/fold_deferred.ts";
+import { foldToolChanges } from "../../anthropic/fold_tools.ts";
 import type { ContentBlock, InputMessage, MessagesRequest, Tool } from "../../anthropic/types.ts";
 import { isSyntheticSignature } from "../converse/signature.ts";
 import { claudeFeatures } from "./features.ts";
@@ -85,30 +87,58 @@ class Rewriter {
   }
 
   message(message: InputMessage): InputMessage | undefined {
-    const perTurn = this.#options.betas.some((beta) =>
-      beta.startsWith("mid-conversation-output-config-") || beta.startsWith("per-turn-control-")
-    );
+    const perTurn = this.sent("mid-conversation-output-config-") || this.sent("per-turn-control-");
     const kept = perTurn
       ? message
       : this.drop(message, "output_config", "messages[].output_config");
-    if (typeof kept.content === "string") return kept.content.trim() === "" ? undefined : kept;
+    // A message without words may still say how to go on.
+    const nothing = kept.output_config === undefined ? undefined : kept;
+    if (kept.content === undefined) return nothing;
+    if (typeof kept.content === "string") return kept.content.trim() === "" ? nothing : kept;
     const content = mapShared(kept.content, (block) => this.block(block));
-    if (content.length === 0) return undefined;
+    if (content.length === 0) return nothing;
     return content === kept.content ? kept : { ...kept, content };
   }
 
-  tool(tool: Tool): Tool {
-    const eager = this.#options.route === "invoke"
-      ? this.drop(tool, "eager_input_streaming")
-      : tool;
-    return this.cacheControl(eager);
+  /** Whether a beta that begins so is sent. */
+  sent(beta: string): boolean {
+    return this.#options.betas.some((one) => one.startsWith(beta));
   }
 
-  body(body: MessagesRequest): MessagesRequest {
+  tool(tool: Tool): Tool {
+    const { route, baseId } = this.#options;
+    const strictly = route !== "mantle" && claudeFeatures(baseId).formats;
+    const fields = [
+      ...(route === "invoke" ? ["eager_input_streaming"] : []),
+      ...(strictly ? [] : ["strict"]),
+      "allowed_callers", // nothing but the model itself calls tools on Bedrock
+      // A beta and its fields are sent both, or neither.
+      ...(this.sent("tool-examples-") ? [] : ["input_examples"]),
+    ];
+    const kept = fields.reduce((rest, field) => this.drop(rest, field, `tools[].${field}`), tool);
+    return this.cacheControl(kept);
+  }
+
+  /** What is said in mid-conversation, as far as the model takes it there. */
+  conversation(given: MessagesRequest): MessagesRequest {
+    const { systemMessages } = claudeFeatures(this.#options.baseId);
+    const changes = systemMessages && this.sent("mid-conversation-tool-changes-");
+    const changed = changes ? given : foldToolChanges(given);
+    const { body, dropped } = this.sent("tool-search-tool-")
+      ? { body: changed, dropped: [] }
+      : foldDeferred(changed);
+    for (const name of dropped) this.dropped.add(name);
+    const clears = systemMessages && this.sent("mid-conversation-system-clear-at-");
+    const shown = clears ? body.messages : withoutCleared(body.messages);
+    const messages = systemMessages ? shown : foldSystemMessages(shown);
+    return messages === body.messages ? body : { ...body, messages };
+  }
+
+  body(given: MessagesRequest): MessagesRequest {
     const features = claudeFeatures(this.#options.baseId);
+    const body = this.conversation(given);
     const changes: Record<string, unknown> = {};
-    const folded = features.systemMessages ? body.messages : foldSystemMessages(body.messages);
-    const messages = mapShared(folded, (message) => this.message(message));
+    const messages = mapShared(body.messages, (message) => this.message(message));
     if (messages !== body.messages) changes.messages = messages;
     if (Array.isArray(body.system)) {
       const blocks = body.system as readonly ContentBlock[];

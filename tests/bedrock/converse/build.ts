@@ -132,17 +132,26 @@ function faultsOfTools(body: Json, all: readonly Json[]): string[] {
   return faults;
 }
 
+const ROLES = ["user", "assistant", "system"];
+
+function nextTurn(messages: readonly Json[], index: number): Json | undefined {
+  return messages.slice(index + 1).find(({ role }) => role !== "system");
+}
+
 /** What Bedrock would refuse in a Converse body ([T], constraints of the API reference). */
 export function faultsOf(body: Json): string[] {
   const faults: string[] = [];
   const messages = listOf(body.messages);
   messages.forEach(({ role, content }, index) => {
     const at = `messages.${index}`;
-    if (role !== (index % 2 === 0 ? "user" : "assistant")) faults.push(`${at} has role ${role}`);
+    const before = messages[index - 1]?.role;
+    // An instruction stands between turns, and never in front of them.
+    const wrong = index === 0 ? role !== "user" : role === before;
+    if (wrong || !ROLES.includes(String(role))) faults.push(`${at} has role ${role}`);
     const blocks = listOf(content);
     if (blocks.length === 0) faults.push(`${at} is empty`);
     blocks.forEach((block, place) => faults.push(...faultsOfBlock(block, `${at}.${place}`)));
-    faults.push(...faultsOfTurn(blocks, messages[index + 1], at));
+    if (role !== "system") faults.push(...faultsOfTurn(blocks, nextTurn(messages, index), at));
   });
   const all = messages.flatMap(({ content }) => listOf(content));
   const names = all.filter((block) => "document" in block)

@@ -10,7 +10,7 @@ const FORMAT = { type: "json_schema", schema: { type: "object" } };
 
 /** Every field of Messages ([T]), with a value that says something, and its fate on Claude and on an open model. */
 const FIELDS: readonly [field: string, value: unknown, claude: Fate, open: Fate][] = [
-  ["cache_control", EPHEMERAL, "dropped", "dropped"],
+  ["cache_control", EPHEMERAL, "said", "dropped"],
   ["container", "c", "refused", "refused"],
   ["diagnostics", { previous_message_id: null }, "dropped", "dropped"],
   ["inference_geo", "us", "dropped", "dropped"],
@@ -70,7 +70,6 @@ Deno.test("buildConverseRequest() names what it leaves out of messages, blocks a
       { messages: [{ role: "user", content: "hi", output_config: {} }] },
       "messages[].output_config",
     ],
-    [{ tools: [{ name: "f", defer_loading: true, input_schema: {} }] }, "tools[].defer_loading"],
     [{ tools: [{ name: "f", novel: 1, input_schema: {} }] }, "tools[].novel"],
     [
       { tools: [{ name: "f", input_schema: {} }], tool_choice: parallel },

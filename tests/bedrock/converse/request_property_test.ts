@@ -80,6 +80,17 @@ const result = fc.oneof(
   fc.array(fc.oneof<fc.Arbitrary<unknown>[]>(text, image, document, search), { maxLength: 3 }),
 );
 
+/** More than four marks are refused: further ones are taken out, in the order of the text. */
+function withFourMarks<T>(value: T): T {
+  let left = 4;
+  return JSON.parse(
+    JSON.stringify(
+      value,
+      (name, inner) => name === "cache_control" && --left < 0 ? undefined : inner,
+    ),
+  );
+}
+
 type Step = (id: string) => { role: string; content: unknown }[];
 
 const callStep: fc.Arbitrary<Step> = fc.record({
@@ -160,7 +171,7 @@ const body = record({
 });
 const asked = fc.record({ model: fc.constantFrom(...MODELS), body }).map(({ model, body }) => {
   const { tools: _, ...rest } = body;
-  return { model, body: TOOLLESS.test(model) ? rest : body };
+  return { model, body: withFourMarks(TOOLLESS.test(model) ? rest : body) };
 });
 
 Deno.test("buildConverseRequest() makes of any conversation what Converse takes, in every family", () => {
@@ -185,8 +196,9 @@ Deno.test("buildConverseRequest() says nothing that the AWS SDK does not know", 
 Deno.test("buildConverseRequest() keeps what comes first the same when a conversation goes on", () => {
   checkProperty(
     fc.property(conversation, conversation, (first, more) => {
-      const goingOn = [...first, { role: "assistant", content: "answer" }, ...more];
-      const before = messagesOf(build("amazon.nova-pro-v1:0", { messages: first }));
+      const [begun, rest] = withFourMarks([first, more]) as [typeof first, typeof more];
+      const goingOn = [...begun, { role: "assistant", content: "answer" }, ...rest];
+      const before = messagesOf(build("amazon.nova-pro-v1:0", { messages: begun }));
       const after = messagesOf(build("amazon.nova-pro-v1:0", { messages: goingOn }));
       assert.deepEqual(after.slice(0, before.length), before);
     }),
