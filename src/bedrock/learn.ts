@@ -6,6 +6,7 @@
 import type { MessagesRequest } from "../anthropic/types.ts";
 import { DROPPABLE, droppableOf } from "./droppable.ts";
 import type { BedrockError } from "./errors.ts";
+import { asksForFormat } from "./format/plan.ts";
 import type { Lesson } from "./lessons.ts";
 
 /** What of a request lessons change. */
@@ -14,6 +15,8 @@ export interface Teachable {
   readonly body: MessagesRequest;
   /** Betas to leave out, by the names that Bedrock knows. */
   readonly refusedBetas: readonly string[];
+  /** Whether a format must be kept by other means than Bedrock's. */
+  readonly formatRefused: boolean;
 }
 
 const BETA = "beta:";
@@ -38,8 +41,14 @@ export function withoutLessons<T extends Teachable>(
     if (next !== body) dropped.push(name);
     body = next;
   }
-  return { request: { ...request, body, refusedBetas }, dropped };
+  const formatRefused = lessons.includes(FORMAT);
+  return { request: { ...request, body, refusedBetas, formatRefused }, dropped };
 }
+
+/** A lesson by which nothing is left out: the format is kept by a tool. */
+const FORMAT = "output_config.format";
+const REFUSED_FORMAT =
+  /output_config\.format|output_format|outputConfig|textFormat|structured outputs?/i;
 
 const NAMED_BETA = /Unexpected value\(s\) (.+?) for the `anthropic-beta` header/;
 const UNNAMED_BETA = /invalid beta flag/i;
@@ -90,6 +99,10 @@ export class LessonPlan {
       const found = refused.filter((beta) => sent.betas.includes(beta));
       this.#betas = [...this.#betas, ...found.map((beta) => BETA + beta)];
       return found.length > 0;
+    }
+    if (REFUSED_FORMAT.test(message) && asksForFormat(sent.body) && !this.all.includes(FORMAT)) {
+      this.#fields = [...this.#fields, FORMAT];
+      return true;
     }
     const droppable = droppableOf(message);
     // What is not in the request is not what was refused, whatever the words are.

@@ -7,6 +7,7 @@ import { ConverseDecoder } from "./converse/events.ts";
 import { quirksOf } from "./converse/quirks.ts";
 import { buildConverseRequest } from "./converse/request.ts";
 import { converseMessage } from "./converse/response.ts";
+import { planFormat } from "./format/plan.ts";
 import { brokenAnswer } from "./errors.ts";
 import type { Target } from "./models.ts";
 import type { BetaRule } from "./native/betas.ts";
@@ -28,6 +29,8 @@ export interface Question {
   readonly betas: readonly string[];
   /** Betas that the model was found to refuse. */
   readonly refusedBetas: readonly string[];
+  /** Whether the model was found to refuse `output_config.format`. */
+  readonly formatRefused: boolean;
   /** Id for answers that Bedrock gives none, e.g. `msg_…`. */
   readonly messageId: string;
 }
@@ -138,7 +141,15 @@ function prepareConverse(target: Target, question: Question): Prepared {
  * @throws {ApiError} `invalid_request_error` if the route cannot say what the client asks
  */
 export function prepare(target: Target, question: Question, rules: readonly BetaRule[]): Prepared {
-  return target.route === "converse"
-    ? prepareConverse(target, question)
-    : prepareNative(target, question, rules);
+  const format = planFormat(target, question);
+  const asked = format === undefined ? question : { ...question, body: format.body };
+  const prepared = target.route === "converse"
+    ? prepareConverse(target, asked)
+    : prepareNative(target, asked, rules);
+  if (format === undefined || format.passes) return prepared;
+  return {
+    ...prepared,
+    decoder: () => format.decoder(prepared.decoder()),
+    read: (bytes) => ({ message: format.message(prepared.read(bytes).message) }),
+  };
 }

@@ -51,6 +51,7 @@ function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
     body,
     betas: readBetas(exchange.headers),
     refusedBetas: [],
+    formatRefused: false,
     messageId: exchange.id.replace("req_", "msg_"),
   };
   return services.bedrock.ask(question, { model, tier, signal, log });

@@ -6,7 +6,6 @@
  * Source: Bedrock API reference, Converse ([T]).
  * @module
  */
-import { ApiError } from "../../anthropic/error.ts";
 import { checkObject } from "../../anthropic/field.ts";
 import { foldDeferred } from "../../anthropic/fold_deferred.ts";
 import { foldToolChanges } from "../../anthropic/fold_tools.ts";
@@ -66,7 +65,6 @@ const SAID = new Set([
   "metadata",
   "service_tier",
   "output_config",
-  "output_format",
   "anthropic_beta",
   "cache_control",
 ]);
@@ -118,26 +116,13 @@ function topK(
   return {};
 }
 
-function outputFormat(
-  body: MessagesRequest,
-  { quirks, dropped }: Translation,
-): Record<string, unknown> {
+/** The format; one that the family does not take has become a tool before. */
+function outputFormat(body: MessagesRequest, { dropped }: Translation): Record<string, unknown> {
   const { effort: _, format, ...rest } = body.output_config ?? {};
   for (const field of Object.keys(rest)) dropped.add(`output_config.${field}`);
-  // Its name before it moved into output_config.
-  const old = format === undefined || format === null;
-  const [asked, path] = old
-    ? [body.output_format, "output_format"]
-    : [format, "output_config.format"];
-  if (asked === undefined || asked === null) return {};
-  const { type, schema } = checkObject(asked, path);
-  if (type !== "json_schema" || quirks.format !== "textFormat") {
-    throw new ApiError(
-      "invalid_request_error",
-      `${path}: this model cannot be held to a format: leave it out, or force a tool with that schema`,
-    );
-  }
-  checkObject(schema, `${path}.schema`);
+  if (format === undefined || format === null) return {};
+  const { schema } = checkObject(format, "output_config.format");
+  checkObject(schema, "output_config.format.schema");
   const jsonSchema = { schema: JSON.stringify(schema), name: "output" };
   return { outputConfig: { textFormat: { type: "json_schema", structure: { jsonSchema } } } };
 }

@@ -73,20 +73,6 @@ Deno.test("buildConverseRequest() reads betas of the body too", () => {
   assert.deepEqual(built.dropped, ["skills-2025-10-02"]);
 });
 
-Deno.test("buildConverseRequest() leaves no output format unenforced", () => {
-  const format = { type: "json_schema", schema: { type: "object" } };
-  const jsonSchema = { schema: '{"type":"object"}', name: "output" };
-  const held = { textFormat: { type: "json_schema", structure: { jsonSchema } } };
-  assert.deepEqual(build(CLAUDE, { output_config: { format } }).body.outputConfig, held);
-  assert.deepEqual(build(CLAUDE, { output_format: format }).body.outputConfig, held);
-  refused(/^output_config\.format: /, () => build(OPEN, { output_config: { format } }));
-  refused(/^output_format: /, () => build(OPEN, { output_format: format }));
-  refused(
-    /^output_config\.format\.schema: /,
-    () => build(CLAUDE, { output_config: { format: { type: "json_schema" } } }),
-  );
-});
-
 Deno.test("buildConverseRequest() reads an effort of null as none", () => {
   const built = build(CLAUDE, { output_config: { effort: null } });
   assert.equal(built.body.additionalModelRequestFields, undefined);
