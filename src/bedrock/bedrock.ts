@@ -10,8 +10,9 @@ import type { Answer, AnswerFacts } from "./answer.ts";
 import { BedrockError, brokenAnswer } from "./errors.ts";
 import { LessonPlan, withoutLessons } from "./learn.ts";
 import type { Lesson, Lessons } from "./lessons.ts";
-import type { Models, Target } from "./models.ts";
+import type { Target } from "./models.ts";
 import type { BetaRule } from "./native/betas.ts";
+import type { Profiles } from "./profiles.ts";
 import { prepare, type Prepared, type Question } from "./prepare.ts";
 import { withRetries } from "./retry.ts";
 import type { Sender } from "./send.ts";
@@ -33,7 +34,7 @@ export interface CallOptions {
 /** What the client to Bedrock is made of. */
 export interface BedrockOptions {
   /** Resolves names. */
-  models: Models;
+  profiles: Profiles;
   /** Signs and sends. */
   sender: Sender;
   /** The operator's rules on betas. */
@@ -73,7 +74,8 @@ export class Bedrock {
    * @throws The signal's reason, if it aborts
    */
   async ask(asked: Question, options: CallOptions): Promise<Answer> {
-    const { target, fallbacks } = this.#options.models.resolve(options.model);
+    const { profiles } = this.#options;
+    const { target, fallbacks } = await profiles.resolve(options.model, options.signal);
     const body = await inlineUrlSources(asked.body, this.#options.fetchUrl, options.signal);
     const question = body === asked.body ? asked : { ...asked, body };
     let failure: unknown;

@@ -9,9 +9,10 @@ import { estimateTokens } from "../anthropic/estimate.ts";
 import type { MessagesRequest } from "../anthropic/types.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import type { Models, Target } from "./models.ts";
+import type { Target } from "./models.ts";
 import { claudeFeatures } from "./native/features.ts";
 import { buildNativeRequest } from "./native/request.ts";
+import type { Profiles } from "./profiles.ts";
 import type { BedrockRequest, Sender } from "./send.ts";
 import { encodeModelPath } from "./sign.ts";
 
@@ -44,7 +45,7 @@ export interface CountQuestion {
 /** What counting needs. */
 export interface TokenCounterOptions {
   /** Resolves names. */
-  models: Models;
+  profiles: Profiles;
   /** Signs and sends. */
   sender: Sender;
   /** Time. */
@@ -76,7 +77,7 @@ export class TokenCounter {
    * @throws {ApiError} `not_found_error` for a model that is not served; nothing else
    */
   async count(question: CountQuestion): Promise<TokenCount> {
-    const { target } = this.#options.models.resolve(question.model);
+    const { target } = await this.#options.profiles.resolve(question.model, question.signal);
     for (const source of sourcesOf(target)) {
       const tokens = await this.#ask(source, target, question);
       if (tokens !== undefined) return { tokens, source };
@@ -124,10 +125,12 @@ export class TokenCounter {
 }
 
 /** Who may know. Mantle is asked only by who uses it: it has rights and a quota of its own. */
-function sourcesOf({ family, route, baseId }: Target): ("bedrock" | "mantle")[] {
+function sourcesOf({ family, route, baseId, facts }: Target): ("bedrock" | "mantle")[] {
   if (family !== "claude") return [];
   if (route === "mantle") return ["mantle"];
-  return claudeFeatures(baseId).countTokens && route === "invoke" ? ["bedrock"] : [];
+  return (facts?.countTokens ?? claudeFeatures(baseId).countTokens) && route === "invoke"
+    ? ["bedrock"]
+    : [];
 }
 
 /** The answer of either endpoint. */

@@ -30,13 +30,32 @@ function withoutSlash(url: string): string {
   return url.replace(/\/+$/, "");
 }
 
-/** Base URLs for `region`, e.g. `us-east-1`. */
-export function bedrockHosts(region: string, override: EndpointOverride): BedrockHosts {
-  const suffix = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
+/** By the beginning of a region, first match: suffixes of a partition's hosts, and of those on both IP versions. */
+const PARTITIONS: readonly (readonly [region: string, suffix: string, dual: string])[] = [
+  ["cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"],
+  ["us-isob-", "sc2s.sgov.gov", "api.aws.scloud"],
+  ["us-iso-", "c2s.ic.gov", "api.aws.ic.gov"],
+  ["eusc-", "amazonaws.eu", "api.amazonwebservices.eu"],
+  ["", "amazonaws.com", "api.aws"],
+];
+
+/**
+ * Base URLs for `region`, e.g. `us-east-1`.
+ *
+ * @param fips Whether the hosts must be those with cryptography by FIPS 140, as `AWS_USE_FIPS_ENDPOINT` asks
+ */
+export function bedrockHosts(
+  region: string,
+  override: EndpointOverride,
+  fips: boolean = false,
+): BedrockHosts {
+  const [, suffix, dual] = PARTITIONS.find(([start]) => region.startsWith(start)) ??
+    ["", "amazonaws.com", "api.aws"];
+  const kind = fips ? "-fips" : "";
   const usual: BedrockHosts = {
-    runtime: `https://bedrock-runtime.${region}.${suffix}`,
-    mantle: `https://bedrock-mantle.${region}.api.aws`,
-    control: `https://bedrock.${region}.${suffix}`,
+    runtime: `https://bedrock-runtime${kind}.${region}.${suffix}`,
+    mantle: `https://bedrock-mantle.${region}.${dual}`,
+    control: `https://bedrock${kind}.${region}.${suffix}`,
   };
   if (override === null) return usual;
   if (typeof override === "string") {

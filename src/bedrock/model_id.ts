@@ -51,6 +51,12 @@ export function parseModelId(id: string, anyVendor: boolean = false): ModelIdPar
   return { baseId: undefined, prefix: undefined };
 }
 
+/** Region of an ARN; undefined for other ids. */
+export function regionOfArn(id: string): string | undefined {
+  const region = /^arn:[^:]*:[^:]*:([^:]+):/.exec(id)?.[1];
+  return region === "*" ? undefined : region;
+}
+
 /** The family of a foundation model: `claude`, or its vendor. */
 export function familyOf(baseId: string): string {
   const vendor = baseId.split(".", 1)[0] ?? baseId;

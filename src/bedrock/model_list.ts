@@ -5,6 +5,7 @@
  * @module
  */
 import { ApiError } from "../anthropic/error.ts";
+import type { CatalogModel } from "./catalog_read.ts";
 import type { ModelRow } from "./model_table.ts";
 
 /** One model, as Anthropic's API tells of it. */
@@ -45,32 +46,38 @@ export interface ModelPage {
   readonly last_id: string | null;
 }
 
-function infoOf(id: string, row: ModelRow | undefined): ModelInfo {
+/** What is known of the model that a name stands for. */
+export interface ListedModel {
+  /** Its row in the built-in table. */
+  readonly row: ModelRow | undefined;
+  /** Its entry in the account's catalog. */
+  readonly model: CatalogModel | undefined;
+}
+
+function infoOf(id: string, { row, model }: ListedModel): ModelInfo {
+  const called = row?.displayName ?? model?.name;
+  const itsOwn = row?.names.includes(id) ?? model?.id.includes(id) ?? false;
   return {
     id,
     type: "model",
-    display_name: row === undefined
-      ? id
-      : row.names.includes(id)
-      ? row.displayName
-      : `${id} (${row.displayName})`,
+    display_name: called === undefined ? id : itsOwn ? called : `${id} (${called})`,
     created_at: row?.createdAt ?? "1970-01-01T00:00:00Z",
-    lifecycle: row?.deprecated ? "deprecated" : "active",
+    lifecycle: row?.deprecated || model?.legacy ? "deprecated" : "active",
     deprecated_at: null,
     retires_at: null,
     line: row?.line ?? null,
-    max_input_tokens: row?.context ?? null,
-    max_tokens: row?.output ?? null,
+    max_input_tokens: row?.context ?? model?.context ?? null,
+    max_tokens: row?.output ?? model?.facts.mostTokens ?? null,
     capabilities: null,
   };
 }
 
-/** Tells of names, each once, by the row of the model it stands for. */
+/** Tells of names, each once, by the model it stands for. */
 export function listModels(
   names: readonly string[],
-  rowOf: (name: string) => ModelRow | undefined,
+  modelOf: (name: string) => ListedModel,
 ): ModelInfo[] {
-  return [...new Set(names)].map((name) => infoOf(name, rowOf(name)));
+  return [...new Set(names)].map((name) => infoOf(name, modelOf(name)));
 }
 
 const DEFAULT_LIMIT = 20;

@@ -9,9 +9,11 @@ import { ApiError } from "../anthropic/error.ts";
 import type { Alias, Config, Route, ServiceTier } from "../config/schema.ts";
 import { compileGlob, type Glob } from "../text/glob.ts";
 import { nearest } from "../text/nearest.ts";
-import { familyOf, parseModelId, prefixesOfRegion } from "./model_id.ts";
-import { listModels, type ModelInfo } from "./model_list.ts";
-import { MODEL_TABLE, type ModelRow } from "./model_table.ts";
+import type { CatalogSnapshot, ModelFacts } from "./catalog_read.ts";
+import { type Choice, ModelChooser, publicName } from "./model_choice.ts";
+import { familyOf, parseModelId } from "./model_id.ts";
+import { type ListedModel, listModels, type ModelInfo } from "./model_list.ts";
+import { MODEL_TABLE } from "./model_table.ts";
 
 export { type ModelInfo, pageModels } from "./model_list.ts";
 export type { Route, ServiceTier };
@@ -34,6 +36,8 @@ export interface Target {
   readonly tier: ServiceTier | undefined;
   /** What `model` says in answers that Bedrock gives no name to. */
   readonly publicModel: string;
+  /** What the account's catalog says that the model takes. */
+  readonly facts: ModelFacts | undefined;
 }
 
 /** What a name means. */
@@ -50,11 +54,6 @@ interface AliasEntry {
   readonly alias: Exclude<Alias, string>;
 }
 
-interface Choice {
-  readonly modelId: string;
-  readonly baseId: string;
-}
-
 /** Names that were resolved are remembered, so many of them: clients make them up. */
 const REMEMBERED = 1_000;
 
@@ -65,7 +64,7 @@ const LONG_CONTEXT = /\[1m\]$/i;
 export class Models {
   readonly #config: Pick<Config, "models" | "tiers" | "aws">;
   readonly #aliases: readonly AliasEntry[];
-  readonly #rows = new Map<string, ModelRow>();
+  readonly #chooser: ModelChooser;
   readonly #rules: readonly { readonly glob: Glob; readonly tier: ServiceTier }[];
   readonly #resolved = new Map<string, Resolved>();
 
@@ -76,7 +75,7 @@ export class Models {
    */
   constructor(config: Pick<Config, "models" | "tiers" | "aws">) {
     this.#config = config;
-    for (const row of MODEL_TABLE) for (const name of row.names) this.#rows.set(name, row);
+    this.#chooser = new ModelChooser(config.models.profile);
     this.#aliases = Object.entries(config.models.aliases).map(([name, alias]) => ({
       name,
       glob: compileGlob(name),
@@ -108,30 +107,55 @@ export class Models {
     return resolved;
   }
 
-  /** Names that can be asked for: aliases without `*` in their order, then the table. */
+  /** Takes the account's catalog: names are resolved anew by it. */
+  learnCatalog(catalog: CatalogSnapshot): void {
+    this.#chooser.learnCatalog(catalog);
+    this.#resolved.clear();
+  }
+
+  /** Takes the foundation model of a profile's ARN. */
+  learnProfile(arn: string, baseId: string): void {
+    this.#chooser.learnProfile(arn, baseId);
+    this.#resolved.clear();
+  }
+
+  /** ARNs that must be asked for before a name can be resolved: its model's, and its fallbacks'. */
+  unknownProfiles(name: string): readonly string[] {
+    if (this.#resolved.has(name)) return [];
+    const asked = name.replace(LONG_CONTEXT, "");
+    const alias = this.#aliasOf(asked) ?? { model: asked };
+    const models = [
+      ...(alias.base_model === undefined ? [alias.model] : []),
+      ...(alias.fallback ?? []).map((model) => this.#aliasOf(model)?.model ?? model),
+    ];
+    return models.filter((model) => this.#chooser.isUnknownProfile(model));
+  }
+
+  /** Names that can be asked for: aliases without `*` in their order, then the table, then the account's others. */
   list(): readonly ModelInfo[] {
     const aliases = Object.keys(this.#config.models.aliases).filter((name) => !name.includes("*"));
     const table = MODEL_TABLE.map(({ names }) => names[0] ?? "");
-    return listModels(
-      [...aliases, ...table],
-      (name) => this.#rowOf(this.resolve(name).target.baseId),
-    );
+    const beyond = this.#chooser.beyondTable.map(({ id }) => publicName(id));
+    return listModels([...aliases, ...table, ...beyond], (name) => this.#listed(name));
   }
 
   /** What is known of one name; undefined if it is not listed. */
   find(name: string): ModelInfo | undefined {
     const bare = name.replace(LONG_CONTEXT, "");
-    const row = this.#rows.get(bare) ?? this.#tableRowOfServed(bare);
-    return this.list().find(({ id }) => id === bare) ??
-      (row === undefined ? undefined : listModels([bare], () => row)[0]);
+    const listed = this.list().find(({ id }) => id === bare);
+    if (listed !== undefined) return listed;
+    const row = this.#chooser.rowOfName(bare) ??
+      this.#chooser.row(parseModelId(bare)?.baseId ?? "");
+    return row === undefined
+      ? undefined
+      : listModels([bare], () => ({ row, model: this.#chooser.listed(row.id) }))[0];
   }
 
-  #tableRowOfServed(name: string): ModelRow | undefined {
-    return this.#rowOf(parseModelId(name)?.baseId ?? "");
-  }
-
-  #rowOf(baseId: string): ModelRow | undefined {
-    return MODEL_TABLE.find(({ id, mantleId }) => id === baseId || mantleId === baseId);
+  /** What table and catalog know of a name; an alias of a profile may have to be asked for first. */
+  #listed(name: string): ListedModel {
+    if (this.unknownProfiles(name).length > 0) return { row: undefined, model: undefined };
+    const { baseId } = this.resolve(name).target;
+    return { row: this.#chooser.row(baseId), model: this.#chooser.listed(baseId) };
   }
 
   #aliasOf(asked: string): Exclude<Alias, string> | undefined {
@@ -144,8 +168,8 @@ export class Models {
   #targetOf(asked: string, alias: Exclude<Alias, string> | undefined): Target {
     const region = alias?.region ?? this.#config.aws.region;
     const choice = alias === undefined
-      ? this.#choose(asked, region, false)
-      : this.#choose(alias.model, region, true, alias.base_model);
+      ? this.#chooser.choose(asked, region, false)
+      : this.#chooser.choose(alias.model, region, true, alias.base_model);
     if (choice === undefined) throw this.#unknown(asked);
     return this.#target(asked, choice, alias ?? {});
   }
@@ -156,54 +180,28 @@ export class Models {
     return { ...target, asked, publicModel: asked };
   }
 
-  /** The model a name stands for; a bare Claude id gets the prefix of a profile, as Bedrock wants it. */
-  #choose(name: string, region: string, anyVendor: boolean, base?: string): Choice | undefined {
-    const row = this.#rows.get(name);
-    if (row !== undefined) return { modelId: this.#withProfile(row, region), baseId: row.id };
-    const parts = parseModelId(name, anyVendor);
-    if (parts === undefined) return undefined;
-    const baseId = base ?? parts.baseId;
-    if (baseId === undefined) {
-      throw new ApiError(
-        "not_found_error",
-        `model: ${name} does not tell which model it is: the gateway's operator must give it an alias with base_model`,
-      );
-    }
-    const listed = this.#rowOf(baseId);
-    const bareClaude = parts.prefix === undefined && !name.startsWith("arn:") &&
-      familyOf(baseId) === "claude";
-    const modelId = bareClaude && listed !== undefined ? this.#withProfile(listed, region) : name;
-    return { modelId, baseId: listed?.id ?? baseId };
-  }
-
-  #withProfile(row: ModelRow, region: string): string {
-    const { profile } = this.#config.models;
-    if (row.profiles.length === 0) return row.id;
-    const wanted = profile === "auto" ? prefixesOfRegion(region) : [profile];
-    const prefix = wanted.find((one) => row.profiles.includes(one)) ??
-      (profile === "auto" ? undefined : profile);
-    return prefix === undefined ? row.id : `${prefix}.${row.id}`;
-  }
-
   #target(asked: string, choice: Choice, alias: Partial<Exclude<Alias, string>>): Target {
     const { modelId, baseId } = choice;
     const family = familyOf(baseId);
     const route = alias.route ??
       (family === "claude" ? this.#config.models.claude_route : "converse");
     if (route !== "converse" && family !== "claude") {
-      throw new Error(
+      throw new ApiError(
+        "invalid_request_error",
         `Cannot call ${modelId} by ${route} as only Claude models take Anthropic's body: use route converse`,
       );
     }
     const tier = alias.tier ?? this.#rules.find(({ glob }) => glob.matches(modelId))?.tier ??
       this.#config.tiers.default;
+    const region = alias.region ?? choice.region ?? this.#config.aws.region;
     return {
       asked,
-      modelId: route === "mantle" ? this.#rowOf(baseId)?.mantleId ?? baseId : modelId,
+      modelId: route === "mantle" ? this.#chooser.row(baseId)?.mantleId ?? baseId : modelId,
       baseId,
       family,
       route,
-      region: alias.region ?? this.#config.aws.region,
+      region,
+      facts: this.#chooser.facts(baseId, region),
       tier: tier === "default" ? undefined : tier,
       publicModel: asked,
     };
@@ -212,7 +210,9 @@ export class Models {
   #checkAlias(name: string, alias: Exclude<Alias, string>): void {
     for (const model of [alias.model, ...alias.fallback ?? []]) {
       const base = model === alias.model ? alias.base_model : undefined;
-      const choice = this.#choose(model, alias.region ?? this.#config.aws.region, true, base);
+      if (base === undefined && this.#chooser.isUnknownProfile(model)) continue; // asked for at its first use
+      const region = alias.region ?? this.#config.aws.region;
+      const choice = this.#chooser.choose(model, region, true, base);
       const isAlias = model !== alias.model && this.#aliases.some((one) => one.name === model);
       if (choice === undefined && !isAlias) {
         throw new Error(
@@ -230,7 +230,7 @@ export class Models {
   }
 
   #names(): string[] {
-    return [...this.#aliases.map(({ name }) => name), ...this.#rows.keys()];
+    return [...this.#aliases.map(({ name }) => name), ...this.#chooser.names];
   }
 
   #unknown(asked: string): ApiError {

@@ -101,7 +101,7 @@ function prepareNative(target: Target, question: Question, rules: readonly BetaR
 function prepareConverse(target: Target, question: Question): Prepared {
   const built = buildConverseRequest({
     body: question.body,
-    quirks: quirksOf(target.baseId),
+    quirks: quirksOf(target.baseId, target.facts),
     betas: question.betas.filter((beta) => !question.refusedBetas.includes(beta)),
     tier: target.tier,
   });

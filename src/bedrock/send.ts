@@ -60,7 +60,7 @@ export class Sender {
     const url = new URL(hosts(request.region)[request.host] + request.path);
     const authorization = await authorize(credentials);
     const headers = authorization.kind === "bearer"
-      ? { ...request.headers, authorization: `Bearer ${authorization.token}` }
+      ? { ...request.headers, ...apiKeyHeader(request, authorization.token) }
       : {
         ...request.headers,
         ...this.#signer.sign({
@@ -80,6 +80,13 @@ export class Sender {
     if (STALE.has(error.exception)) credentials.invalidate();
     throw error;
   }
+}
+
+/** A Bedrock API key stands where Anthropic's own would on the runtime's Messages endpoint ([L 2026-10]). */
+function apiKeyHeader({ host, path }: BedrockRequest, token: string): Record<string, string> {
+  return host === "runtime" && path.startsWith("/anthropic/")
+    ? { "x-api-key": token }
+    : { authorization: `Bearer ${token}` };
 }
 
 /** A gateway without credentials is its operator's affair: a 403, as for refused ones, that no client tries again. */

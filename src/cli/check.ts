@@ -9,6 +9,7 @@ import { describeStore, openStore } from "../storage/open.ts";
 import { systemClock } from "../clock.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
 import { openGateway } from "./gateway.ts";
+import { meaningOf } from "./models.ts";
 import { table, terminal } from "./terminal.ts";
 
 /** The `check` command. */
@@ -50,14 +51,8 @@ async function check(options: ConfigOption): Promise<void> {
   if (aliases.length > 0) {
     terminal.out("\nAliases:");
     terminal.out(table(aliases.map((name) => {
-      const { target, fallbacks } = models.resolve(name.replaceAll("*", "x"));
-      return {
-        alias: name,
-        model: target.modelId,
-        route: target.route,
-        tier: target.tier ?? "default",
-        fallback: fallbacks.map(({ modelId }) => modelId).join(", "),
-      };
+      const { fallbacks, ...row } = meaningOf(models, name.replaceAll("*", "x"));
+      return { alias: name, ...row, fallback: fallbacks.join(", ") };
     })));
   }
   await gateway.close();

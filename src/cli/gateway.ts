@@ -5,6 +5,7 @@
 import { builtins } from "../../plugins/mod.ts";
 import { TokenCounter } from "../bedrock/count_tokens.ts";
 import { Bedrock } from "../bedrock/bedrock.ts";
+import { Catalog } from "../bedrock/catalog.ts";
 import {
   type CredentialProvider,
   type CredentialSource,
@@ -14,6 +15,7 @@ import { bedrockHosts } from "../bedrock/endpoint.ts";
 import { Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
 import { betaRules } from "../bedrock/native/betas.ts";
+import { Profiles } from "../bedrock/profiles.ts";
 import { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -34,6 +36,8 @@ export interface Gateway {
   readonly keys: Keys;
   /** AWS credentials. */
   readonly credentials: CredentialSource;
+  /** The account's list of models, not yet asked for. */
+  readonly catalog: Catalog;
   /** Closes plugins and store. Call it when the server has stopped. */
   close(): Promise<void>;
 }
@@ -79,29 +83,41 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       ...(config.aws.profile === null ? {} : { profile: config.aws.profile }),
       ...(config.aws.role_arn === null ? {} : { roleArn: config.aws.role_arn }),
     });
+    const fips = env("AWS_USE_FIPS_ENDPOINT")?.toLowerCase() === "true";
     const sender = new Sender({
       credentials,
       clock,
-      hosts: (region) => bedrockHosts(region, config.aws.endpoint),
+      hosts: (region) => bedrockHosts(region, config.aws.endpoint, fips),
     });
     const lessons = new Lessons(store, clock);
+    const { region } = config.aws;
+    const profiles = new Profiles({ models, sender, clock, region, log });
+    const catalog = new Catalog({
+      sender,
+      region,
+      clock,
+      log,
+      onChange: (snapshot) => models.learnCatalog(snapshot),
+    });
     const bedrock = new Bedrock({
       betaRules: betaRules(config.models.betas),
       fetchUrl: options.fetchUrl ?? fetchPublic,
-      models,
+      profiles,
       sender,
       lessons,
       clock,
       retries: config.limits.retries,
     });
-    const counter = new TokenCounter({ models, sender, clock });
+    const counter = new TokenCounter({ profiles, sender, clock });
     const ready = readyCheck(store, credentials, log);
     const background = new Background();
     return {
       services: { config, plugins, models, bedrock, counter, log, clock, ready, background },
       keys,
       credentials,
+      catalog,
       async close() {
+        await catalog.close();
         await closePlugins(plugins);
         await closeStore();
       },

@@ -28,16 +28,7 @@ export function modelsCommand(): Command {
 async function listModels(options: ModelsOptions): Promise<void> {
   const { config } = await loadConfigOption(options);
   const models = new Models(config);
-  const rows = models.list().map(({ id }) => {
-    const { target, fallbacks } = models.resolve(id);
-    return {
-      id,
-      model: target.modelId,
-      route: target.route,
-      tier: target.tier ?? "default",
-      fallbacks: fallbacks.map(({ modelId }) => modelId),
-    };
-  });
+  const rows = models.list().map(({ id }) => ({ id, ...meaningOf(models, id) }));
   if (options.json) {
     const learned = await learnedBy(config.store);
     return terminal.out(JSON.stringify({ data: rows, learned }, null, 2));
@@ -45,6 +36,31 @@ async function listModels(options: ModelsOptions): Promise<void> {
   terminal.out(
     table(rows.map(({ fallbacks, ...row }) => ({ ...row, fallback: fallbacks.join(", ") }))),
   );
+}
+
+/** What a name means, for people. */
+export interface Meaning {
+  /** Id that is asked. */
+  readonly model: string;
+  /** Route to it; `?` for a profile whose model is asked for at its first use. */
+  readonly route: string;
+  /** Service tier. */
+  readonly tier: string;
+  /** Ids asked when it cannot answer. */
+  readonly fallbacks: readonly string[];
+}
+
+/** What a name means, without asking Bedrock. */
+export function meaningOf(models: Models, name: string): Meaning {
+  const [unknown] = models.unknownProfiles(name);
+  if (unknown !== undefined) return { model: unknown, route: "?", tier: "?", fallbacks: [] };
+  const { target, fallbacks } = models.resolve(name);
+  return {
+    model: target.modelId,
+    route: target.route,
+    tier: target.tier ?? "default",
+    fallbacks: fallbacks.map(({ modelId }) => modelId),
+  };
 }
 
 /** What servers on this store have learned that models refuse; nothing if there is no store yet. */

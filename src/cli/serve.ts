@@ -46,6 +46,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const hostname = options.host ?? config.listen.host;
   const port = options.port ?? config.listen.port;
   const server = listen(gateway, hostname, port);
+  gateway.catalog.start();
   await announce({ gateway, loaded, log, server, hostname });
   await interrupted();
   log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {

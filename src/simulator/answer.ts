@@ -4,7 +4,7 @@
  */
 import { anthropicAnswer, anthropicEvents } from "./anthropic_wire.ts";
 import { planFor } from "./behaviours.ts";
-import { controlPlane } from "./catalog.ts";
+import { controlPlane, foundationOf } from "./catalog.ts";
 import {
   type Conversation,
   countTokens,
@@ -74,7 +74,7 @@ function routeOf(asked: Asked, body: Json): Route | undefined {
   if (encoded !== undefined && operation !== undefined && operation !== "count-tokens") {
     const kind = operation.startsWith("converse") ? "converse" : "invoke";
     return {
-      modelId: decodeURIComponent(encoded),
+      modelId: foundationOf(decodeURIComponent(encoded)),
       kind,
       streamed: operation.endsWith("stream"),
       native: kind === "invoke" ? "invoke" : undefined,

@@ -99,7 +99,11 @@ export function authenticate(request: Request, body: Uint8Array, options: AuthOp
     throw new CoralError("MissingAuthenticationTokenException", "Authorization header is missing");
   }
   if (authorization === null || authorization.startsWith("Bearer ")) {
-    const token = authorization?.slice("Bearer ".length) ?? apiKey;
+    // The runtime's Messages endpoint looks for its key where Anthropic's would be.
+    const { pathname } = new URL(request.url);
+    const token = pathname.startsWith("/anthropic/")
+      ? apiKey ?? authorization?.slice("Bearer ".length)
+      : authorization?.slice("Bearer ".length);
     if (token === options.bearerToken) return { service: undefined };
     throw new CoralError(
       "AccessDeniedException",

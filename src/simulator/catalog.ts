@@ -22,6 +22,7 @@ const OPEN = [
 
 function summary(id: string): Record<string, unknown> {
   const claude = id.startsWith("anthropic.");
+  const caches = claude || id.startsWith("amazon.nova");
   return {
     modelArn: `arn:aws:bedrock:us-east-1::foundation-model/${id}`,
     modelId: id,
@@ -42,14 +43,35 @@ function summary(id: string): Record<string, unknown> {
       systemRoleSupported: true,
       userImageTypesSupported: claude ? ["png", "jpeg", "gif", "webp"] : [],
     },
-    explicitPromptCaching: { isSupported: claude },
-    featuresSupported: { promptCaching: claude, countTokens: claude },
+    explicitPromptCaching: { isSupported: caches },
+    featuresSupported: { promptCaching: caches, countTokens: /-4-5-/.test(id) },
+    description: { maxContextWindow: claude ? "200K" : "128K" },
   };
 }
 
 const MODELS = [...CLAUDE.map((name) => `anthropic.${name}`), ...OPEN].map(summary);
 
-const PROFILES = CLAUDE.flatMap((name) =>
+const APPLICATION = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/";
+
+/** Application profiles, whose ids tell nothing of their models. */
+const APPLICATIONS = [["sim0claude", "anthropic.claude-opus-5-5"], ["sim0qwen", OPEN[0]]].map((
+  [id, model],
+) => ({
+  inferenceProfileId: id,
+  inferenceProfileArn: `${APPLICATION}${id}`,
+  inferenceProfileName: id,
+  models: [{ modelArn: `arn:aws:bedrock:us-east-1::foundation-model/${model}` }],
+  status: "ACTIVE",
+  type: "APPLICATION",
+}));
+
+/** The foundation model that an id in a path stands for: an application profile's, else the id itself. */
+export function foundationOf(modelId: string): string {
+  const profile = APPLICATIONS.find(({ inferenceProfileArn }) => inferenceProfileArn === modelId);
+  return profile?.models[0]?.modelArn.split("/").at(-1) ?? modelId;
+}
+
+const SYSTEM_DEFINED = CLAUDE.flatMap((name) =>
   ["global", "us"].map((prefix) => ({
     inferenceProfileId: `${prefix}.anthropic.${name}`,
     inferenceProfileArn:
@@ -60,6 +82,8 @@ const PROFILES = CLAUDE.flatMap((name) =>
     type: "SYSTEM_DEFINED",
   }))
 );
+
+const PROFILES = [...SYSTEM_DEFINED, ...APPLICATIONS];
 
 function page(query: URLSearchParams): unknown {
   const wanted = query.get("typeEquals") ?? query.get("type");

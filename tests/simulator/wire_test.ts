@@ -46,7 +46,7 @@ Deno.test("the simulator lists models and profiles, with the members the SDK dro
     const first = await get("/inference-profiles?maxResults=3");
     assert.equal(first.inferenceProfileSummaries.length, 3);
     const second = await get(`/inference-profiles?maxResults=100&nextToken=${first.nextToken}`);
-    assert.equal(second.inferenceProfileSummaries.length, 5);
+    assert.equal(second.inferenceProfileSummaries.length, 7);
     assert.equal(second.nextToken, undefined);
     assert.match((await get("/inference-profiles/nothing")).message, /not found/);
   } finally {

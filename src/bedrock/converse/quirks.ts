@@ -5,6 +5,7 @@
  * @module
  */
 import { compileGlob } from "../../text/glob.ts";
+import type { ModelFacts } from "../catalog_read.ts";
 import { claudeFeatures } from "../native/features.ts";
 
 /** What one family takes. */
@@ -39,6 +40,8 @@ export interface Quirks {
   readonly toolUseId: "any" | "nine";
   /** Fewest maxTokens. */
   readonly leastTokens: number;
+  /** Most maxTokens. */
+  readonly mostTokens: number;
   /** `strict` of tools. */
   readonly strictTools: boolean;
   /** Where an output format goes: outputConfig, or a tool that is forced. */
@@ -67,6 +70,7 @@ const OPEN: Quirks = {
   replay: "none",
   toolUseId: "any",
   leastTokens: 1,
+  mostTokens: Infinity,
   strictTools: false,
   format: "tool",
   prefill: false,
@@ -162,10 +166,31 @@ const TABLE: readonly (readonly [models: string, quirks: Quirks])[] = [
 
 const rows = TABLE.map(([models, quirks]) => ({ glob: compileGlob(models), quirks }));
 
-/** What the model with this foundation id takes. Models that are not in the table get what most open models take. */
-export function quirksOf(baseId: string): Quirks {
+/** The table's word where the account's catalog says nothing. */
+function by(facts: ModelFacts, quirks: Quirks): Quirks {
+  const { systemRole, caching, tools = quirks.tools, sampling, mostTokens } = facts;
+  const caches = quirks.cache.length > 0 ? quirks.cache : PLAIN_CACHE;
+  return {
+    ...quirks,
+    tools,
+    toolChoice: tools === "none" ? [] : quirks.toolChoice,
+    system: systemRole === false ? "fold" : quirks.system,
+    cache: caching === undefined ? quirks.cache : caching ? caches : [],
+    sampling: sampling === false ? "none" : quirks.sampling,
+    mostTokens: mostTokens ?? quirks.mostTokens,
+  };
+}
+
+const PLAIN_CACHE: Quirks["cache"] = ["system", "messages"];
+
+/**
+ * What the model with this foundation id takes. Models that are not in the table get what most open models take.
+ *
+ * @param facts What the account's catalog says; of Claude the table knows more
+ */
+export function quirksOf(baseId: string, facts?: ModelFacts): Quirks {
   const quirks = rows.find(({ glob }) => glob.matches(baseId))?.quirks ?? OPEN;
-  if (quirks.thinking !== "claude") return quirks;
+  if (quirks.thinking !== "claude") return facts === undefined ? quirks : by(facts, quirks);
   // What is so on every route is told once, in the table of Claude's features.
   const { prefill, systemMessages } = claudeFeatures(baseId);
   return { ...quirks, prefill, systemTurns: systemMessages };

@@ -87,7 +87,9 @@ function inferenceConfig(
   const { max_tokens, temperature, top_p } = body;
   const config: Record<string, unknown> = bare
     ? {}
-    : { maxTokens: Math.max(max_tokens, quirks.leastTokens) };
+    : { maxTokens: Math.min(Math.max(max_tokens, quirks.leastTokens), quirks.mostTokens) };
+  // A client that takes the model for another asks for more than there is.
+  if (!bare && max_tokens > quirks.mostTokens) dropped.add(`max_tokens above ${quirks.mostTokens}`);
   const thinking = quirks.thinking === "claude" && isThinking(body);
   const given: [name: string, place: string, value: unknown][] = [
     ["temperature", "temperature", temperature],

@@ -58,8 +58,8 @@ export function asksForFormat(body: MessagesRequest): boolean {
   return askedAt(body) !== undefined;
 }
 
-function takesFormats({ route, baseId }: Target): boolean {
-  if (route === "converse") return quirksOf(baseId).format === "textFormat";
+function takesFormats({ route, baseId, facts }: Target): boolean {
+  if (route === "converse") return quirksOf(baseId, facts).format === "textFormat";
   return route !== "mantle" && claudeFeatures(baseId).formats;
 }
 
@@ -93,11 +93,11 @@ function readSchema(format: unknown, path: string): Readonly<Record<string, unkn
 
 /** How the model is made to call the tool: a choice that forces it, or undefined where only words can ask. */
 function forcingChoice(
-  { route, baseId }: Target,
+  { route, baseId, facts }: Target,
   body: MessagesRequest,
   alone: boolean,
 ): "tool" | "any" | undefined {
-  const quirks = quirksOf(baseId);
+  const quirks = quirksOf(baseId, facts);
   const claude = quirks.thinking === "claude";
   if (claude && isThinking(body)) return undefined;
   const choices = route !== "converse"
@@ -126,7 +126,7 @@ function asTool(
   body: MessagesRequest,
   schema: Tool["input_schema"],
 ): { body: MessagesRequest; name: string } {
-  if (target.route === "converse" && quirksOf(target.baseId).tools === "none") {
+  if (target.route === "converse" && quirksOf(target.baseId, target.facts).tools === "none") {
     throw new ApiError(
       "invalid_request_error",
       "output_config.format: this model cannot be held to a format: leave it out, or ask another model",
