@@ -93,7 +93,9 @@ function betasOf(asked: Asked, body: Json): string[] {
 
 function check(asked: Asked, route: Route, body: Json, conversation: Conversation): void {
   if (!asked.state.strict) return;
-  if (route.native === undefined) return checkConverse(body, route.modelId, conversation);
+  if (route.native === undefined) {
+    return checkConverse(body, route.modelId, conversation, route.streamed);
+  }
   checkNative(body, {
     modelId: route.modelId,
     route: route.native,

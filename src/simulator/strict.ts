@@ -6,7 +6,9 @@
  */
 import { type Conversation, type Json, object, objects } from "./conversation.ts";
 import { CoralError, validation } from "./coral.ts";
+import { checkModel } from "./strict_models.ts";
 import { signatureOf } from "./plan.ts";
+import { checkPlainResults, checkTurns, contentOf } from "./strict_turns.ts";
 
 const TOP_LEVEL = new Set([
   "messages",
@@ -22,21 +24,6 @@ const TOP_LEVEL = new Set([
   "serviceTier",
   "outputConfig",
 ]);
-const BLOCKS = new Set([
-  "text",
-  "image",
-  "document",
-  "video",
-  "audio",
-  "toolUse",
-  "toolResult",
-  "guardContent",
-  "cachePoint",
-  "reasoningContent",
-  "citationsContent",
-  "searchResult",
-]);
-
 /** Families by what they refuse. */
 const NO_STOP_SEQUENCES =
   /^(openai|qwen|deepseek\.v3|moonshot|moonshotai|minimax|zai|google|xai)\b/;
@@ -44,105 +31,9 @@ const CACHES = /^(anthropic|amazon\.nova)/;
 const NO_SAMPLING =
   /^(openai\.gpt-[56]|xai\.grok-4\.[67]|anthropic\.claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos))/;
 const AUTO_ONLY = /^meta\./;
-
-function contentOf(message: Json): readonly Json[] {
-  return objects(message.content);
-}
-
-function checkBlock(block: Json, role: unknown): void {
-  const members = Object.keys(block);
-  if (members.length !== 1 || !BLOCKS.has(members[0] ?? "")) {
-    throw validation(
-      `A content block must have exactly one member of ContentBlock: it has ${
-        members.join(", ") || "none"
-      }`,
-    );
-  }
-  if (typeof block.text === "string" && block.text.trim() === "") {
-    throw validation(
-      "The text field in the ContentBlock object is blank. Add text to the text field, and try again.",
-    );
-  }
-  const { name, toolUseId, input } = object(block.toolUse);
-  if (block.toolUse !== undefined) {
-    if (!/^[a-zA-Z0-9_-]{1,64}$/.test(String(name))) {
-      throw validation(
-        `Value '${name}' at 'toolUse.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+`,
-      );
-    }
-    if (!/^[a-zA-Z0-9_.:-]{1,64}$/.test(String(toolUseId))) {
-      throw validation(`Value '${toolUseId}' at 'toolUse.toolUseId' failed to satisfy constraint`);
-    }
-    if (typeof input !== "object" || input === null || Array.isArray(input)) {
-      throw validation(
-        "The format of the value at toolUse.input is invalid. Provide a json object for the field and try again.",
-      );
-    }
-  }
-  if (block.reasoningContent !== undefined && role === "user") {
-    throw validation(
-      "User messages cannot contain reasoning content. Please remove the reasoning content and try again.",
-    );
-  }
-  if (block.toolResult !== undefined && objects(object(block.toolResult).content).length === 0) {
-    throw validation("The content field in the toolResult object is empty.");
-  }
-}
-
-function checkTurns(messages: readonly Json[]): void {
-  if (messages.length === 0) throw validation("A conversation must have at least one message.");
-  if (messages[0]?.role !== "user") {
-    throw validation(
-      "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
-    );
-  }
-  messages.forEach((message, index) => {
-    if (message.role !== "user" && message.role !== "assistant") {
-      throw validation(
-        `Value '${message.role}' at 'messages.${
-          index + 1
-        }.member.role' failed to satisfy constraint`,
-      );
-    }
-    if (message.role === messages[index - 1]?.role) {
-      throw validation(
-        "A conversation must alternate between user and assistant roles. Make sure the conversation alternates between user and assistant roles and try again.",
-      );
-    }
-    const content = contentOf(message);
-    if (content.length === 0) {
-      throw validation(
-        "The content field in the Message object is empty. Add a ContentBlock object to the content field and try again.",
-      );
-    }
-    if (content[0]?.cachePoint !== undefined) {
-      throw validation("There is nothing available to cache");
-    }
-    for (const block of content) checkBlock(block, message.role);
-    checkResults(content, contentOf(messages[index + 1] ?? {}));
-  });
-}
-
-function checkResults(content: readonly Json[], next: readonly Json[]): void {
-  const asked = content.map(({ toolUse }) => object(toolUse).toolUseId).filter((id) =>
-    id !== undefined
-  );
-  const answered = next.map(({ toolResult }) => object(toolResult).toolUseId).filter((id) =>
-    id !== undefined
-  );
-  const missing = asked.filter((id) => !answered.includes(id));
-  if (missing.length > 0 && next.length > 0) {
-    throw validation(
-      `Expected toolResult blocks at messages for the following Ids: ${missing.join(", ")}`,
-    );
-  }
-  const unasked = answered.filter((id) => !asked.includes(id));
-  if (unasked.length > 0) {
-    throw validation(
-      "The number of toolResult blocks exceeds the number of toolUse blocks of previous turn.",
-    );
-  }
-}
+const NO_STREAMED_TOOLS =
+  /^(meta\.|mistral\.(mistral|mixtral|pixtral)-(large-24|large-25|small-24)|writer\.)/;
+const FORMATS = /^(anthropic\.claude-|openai\.|moonshot)/;
 
 function checkTools(body: Json, modelId: string): void {
   const blocks = objects(body.messages).flatMap(contentOf);
@@ -258,14 +149,20 @@ export function checkSignatures({ replayed }: Conversation): void {
 /**
  * Refuses a Converse body as Bedrock does.
  *
+ * @param streamed Whether a stream is asked for
  * @throws {CoralError} In Bedrock's words
  */
-export function checkConverse(body: Json, modelId: string, conversation: Conversation): void {
+export function checkConverse(
+  body: Json,
+  modelId: string,
+  conversation: Conversation,
+  streamed: boolean,
+): void {
   for (const field of Object.keys(body)) {
     if (!TOP_LEVEL.has(field)) throw validation(`Unknown parameter in input: "${field}"`);
   }
   const base = modelId.replace(/^(global|us|eu|apac|jp|au|us-gov)\./, "");
-  checkTurns(objects(body.messages));
+  checkTurns(objects(body.messages), base);
   for (const { text } of objects(body.system)) {
     if (typeof text === "string" && text.trim() === "") {
       throw validation("The text field in the SystemContentBlock object is blank.");
@@ -274,10 +171,27 @@ export function checkConverse(body: Json, modelId: string, conversation: Convers
   checkTools(body, base);
   checkInference(body, base);
   checkCache(body, base);
+  checkPlainResults(body, base);
   for (const [key, value] of Object.entries(object(body.requestMetadata))) {
     if (!/^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(`${value}`)) {
       throw validation(`Value at 'requestMetadata.${key}' failed to satisfy constraint`);
     }
   }
+  if (streamed && body.toolConfig !== undefined && NO_STREAMED_TOOLS.test(base)) {
+    throw validation("This model doesn't support tool use in streaming mode.");
+  }
+  if (body.outputConfig !== undefined && !FORMATS.test(base)) {
+    throw validation(
+      "This model doesn't support the outputConfig.textFormat field. Remove outputConfig.textFormat and try again.",
+    );
+  }
+  const { temperature, topP } = object(body.inferenceConfig);
+  checkModel({
+    modelId: base,
+    messages: objects(body.messages),
+    thinking: object(body.additionalModelRequestFields).thinking,
+    forced: conversation.mustCall,
+    bothSampled: temperature !== undefined && topP !== undefined,
+  });
   checkSignatures(conversation);
 }

@@ -6,6 +6,7 @@
  */
 import { type Conversation, type Json, object, objects } from "./conversation.ts";
 import { validation } from "./coral.ts";
+import { checkBetaFields, checkModel, takesFormats } from "./strict_models.ts";
 import { checkSignatures } from "./strict.ts";
 
 /** Which native route. */
@@ -81,9 +82,6 @@ function checkMessages(body: Json, modelId: string): void {
         `messages: Unexpected role "system". The Messages API accepts a top-level \`system\` parameter, not "system" as an input message role.`,
       );
     }
-    if (message.output_config !== undefined) {
-      throw validation(`messages.${index}.output_config: Extra inputs are not permitted`);
-    }
     objects(message.content).forEach((block, at) =>
       checkBlock(block, `messages.${index}.content.${at}`)
     );
@@ -146,5 +144,31 @@ export function checkNative(
   ) {
     throw validation("metadata.user_id: String should match pattern");
   }
+  checkBetaFields(body, modelId, betas);
+  checkModel({
+    modelId,
+    messages: objects(body.messages),
+    thinking: body.thinking,
+    forced: conversation.mustCall,
+    bothSampled: body.temperature !== undefined && body.top_p !== undefined,
+  });
+  if (object(body.output_config).format !== undefined) {
+    if (route === "mantle" || !takesFormats(modelId)) {
+      throw validation("output_config.format: Extra inputs are not permitted");
+    }
+  }
+  checkMarks(body);
   checkSignatures(conversation);
+}
+
+/** Marks of the whole body, wherever they stand. */
+function checkMarks(body: Json): void {
+  const inside = (block: Json): Json[] => [block, ...objects(block.content).flatMap(inside)];
+  const marked = [body, ...objects(body.system), ...objects(body.tools), ...objects(body.messages)]
+    .flatMap(inside).filter(({ cache_control }) => object(cache_control).type !== undefined);
+  if (marked.length > 4) {
+    throw validation(
+      `A maximum of 4 blocks with cache_control may be provided. Found ${marked.length}.`,
+    );
+  }
 }
