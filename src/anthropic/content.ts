@@ -40,7 +40,16 @@ const CHECKS: Readonly<Record<string, (block: JsonObject, path: string) => void>
   },
   redacted_thinking: (block, path) => void checkString(block.data, `${path}.data`),
   image: checkSource,
-  document: checkSource,
+  document(block, path) {
+    checkSource(block, path);
+    for (const field of ["title", "context"]) {
+      const value = block[field];
+      if (value !== undefined && value !== null) checkString(value, `${path}.${field}`);
+    }
+    if (block.citations !== undefined && block.citations !== null) {
+      checkObject(block.citations, `${path}.citations`);
+    }
+  },
   tool_use: checkToolUse,
   server_tool_use: checkToolUse,
   tool_result(block, path) {

@@ -24,8 +24,12 @@ import type { MessagesRequest } from "./types.ts";
 /** Anthropic's limit ([D]). */
 const MOST_MESSAGES = 100_000;
 
+/** Of a tool ([T]). */
+const LONGEST_NAME = 128;
+
 const ROLES = ["user", "assistant", "system"];
 const THINKING_TYPES = ["enabled", "disabled", "adaptive", "between_tools"];
+const SERVICE_TIERS = ["auto", "standard_only"];
 const TOOL_CHOICES = ["auto", "any", "tool", "none"];
 
 function checkMessages(value: unknown): void {
@@ -58,10 +62,17 @@ function checkTools(value: unknown): void {
     const tool = checkObject(item, path);
     if (tool.type !== undefined && tool.type !== null) checkString(tool.type, `${path}.type`);
     const custom = tool.type === undefined || tool.type === null || tool.type === "custom";
-    if (custom || tool.name !== undefined) checkName(tool.name, `${path}.name`);
-    if (custom && tool.input_schema !== undefined) {
-      checkObject(tool.input_schema, `${path}.input_schema`);
+    if (custom || tool.name !== undefined) {
+      const name = checkName(tool.name, `${path}.name`);
+      if (name.length > LONGEST_NAME) {
+        refuse(`${path}.name`, `String should have at most ${LONGEST_NAME} characters`);
+      }
     }
+    if (custom && tool.input_schema !== undefined) {
+      const { type } = checkObject(tool.input_schema, `${path}.input_schema`);
+      if (type !== undefined) checkOneOf(type, `${path}.input_schema.type`, ["object"]);
+    }
+    checkOptionalBoolean(tool.strict, `${path}.strict`);
     if (tool.description !== undefined && tool.description !== null) {
       checkString(tool.description, `${path}.description`);
     }
@@ -83,6 +94,9 @@ function checkThinking(value: unknown): void {
   const type = checkOneOf(thinking.type, "thinking.type", THINKING_TYPES);
   if (type === "enabled") {
     checkInteger(thinking.budget_tokens, "thinking.enabled.budget_tokens", 1_024);
+  }
+  if (thinking.display !== undefined && thinking.display !== null) {
+    checkString(thinking.display, "thinking.display");
   }
 }
 
@@ -116,7 +130,13 @@ function checkCommon(value: unknown): JsonObject {
   checkTools(value.tools);
   checkToolChoice(value.tool_choice);
   checkThinking(value.thinking);
-  checkOptionalObject(value.output_config, "output_config");
+  const config = checkOptionalObject(value.output_config, "output_config");
+  if (config?.effort !== undefined && config.effort !== null) {
+    checkString(config.effort, "output_config.effort");
+  }
+  if (value.service_tier !== undefined && value.service_tier !== null) {
+    checkOneOf(value.service_tier, "service_tier", SERVICE_TIERS);
+  }
   checkCacheControl(value.cache_control, "cache_control");
   return value;
 }

@@ -153,7 +153,8 @@ function readBody(body: string): Told {
   const inner = record(json.error);
   const message = text(json.message) ?? text(json.Message) ?? text(inner?.message);
   const exception = text(json.__type) ?? text(json.code);
-  const anthropicType = text(inner?.type);
+  // OpenAI's errors have an inner `type` too, of other words: only Anthropic's envelope has an outer one.
+  const anthropicType = json.type === "error" ? text(inner?.type) : undefined;
   const details = record(inner?.details);
   return {
     ...(message === undefined ? {} : { message }),

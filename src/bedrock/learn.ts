@@ -6,8 +6,8 @@
 import type { MessagesRequest } from "../anthropic/types.ts";
 import { DROPPABLE, droppableOf } from "./droppable.ts";
 import type { BedrockError } from "./errors.ts";
-import { asksForFormat } from "./format/plan.ts";
 import type { Lesson } from "./lessons.ts";
+import { OTHER_MEANS, type OtherMeans, otherMeansOf } from "./other_means.ts";
 
 /** What of a request lessons change. */
 export interface Teachable {
@@ -15,8 +15,8 @@ export interface Teachable {
   readonly body: MessagesRequest;
   /** Betas to leave out, by the names that Bedrock knows. */
   readonly refusedBetas: readonly string[];
-  /** Whether a format must be kept by other means than Bedrock's. */
-  readonly formatRefused: boolean;
+  /** What must be done by other means. */
+  readonly refused: readonly OtherMeans[];
 }
 
 const BETA = "beta:";
@@ -41,14 +41,9 @@ export function withoutLessons<T extends Teachable>(
     if (next !== body) dropped.push(name);
     body = next;
   }
-  const formatRefused = lessons.includes(FORMAT);
-  return { request: { ...request, body, refusedBetas, formatRefused }, dropped };
+  const refused = OTHER_MEANS.filter((name) => lessons.includes(name));
+  return { request: { ...request, body, refusedBetas, refused }, dropped };
 }
-
-/** A lesson by which nothing is left out: the format is kept by a tool. */
-const FORMAT = "output_config.format";
-const REFUSED_FORMAT =
-  /output_config\.format|output_format|outputConfig|textFormat|structured outputs?/i;
 
 const NAMED_BETA = /Unexpected value\(s\) (.+?) for the `anthropic-beta` header/;
 const UNNAMED_BETA = /invalid beta flag/i;
@@ -100,8 +95,9 @@ export class LessonPlan {
       this.#betas = [...this.#betas, ...found.map((beta) => BETA + beta)];
       return found.length > 0;
     }
-    if (REFUSED_FORMAT.test(message) && asksForFormat(sent.body) && !this.all.includes(FORMAT)) {
-      this.#fields = [...this.#fields, FORMAT];
+    const means = otherMeansOf(message, sent.body);
+    if (means !== undefined && !this.all.includes(means)) {
+      this.#fields = [...this.#fields, means];
       return true;
     }
     const droppable = droppableOf(message);

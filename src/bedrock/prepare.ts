@@ -4,7 +4,7 @@
  */
 import type { Message, MessagesRequest } from "../anthropic/types.ts";
 import { ConverseDecoder } from "./converse/events.ts";
-import { quirksOf } from "./converse/quirks.ts";
+import { type Quirks, quirksOf } from "./converse/quirks.ts";
 import { buildConverseRequest } from "./converse/request.ts";
 import { converseMessage } from "./converse/response.ts";
 import { planFormat } from "./format/plan.ts";
@@ -13,6 +13,7 @@ import type { Target } from "./models.ts";
 import type { BetaRule } from "./native/betas.ts";
 import { InvokeDecoder, nativeMessage, NativeSseDecoder } from "./native/events.ts";
 import { buildNativeRequest } from "./native/request.ts";
+import type { OtherMeans } from "./other_means.ts";
 import type { BedrockRequest } from "./send.ts";
 import { encodeModelPath } from "./sign.ts";
 import { type ChunkDecoder, EventStreamDecoder } from "./stream.ts";
@@ -29,8 +30,8 @@ export interface Question {
   readonly betas: readonly string[];
   /** Betas that the model was found to refuse. */
   readonly refusedBetas: readonly string[];
-  /** Whether the model was found to refuse `output_config.format`. */
-  readonly formatRefused: boolean;
+  /** What the model was found to refuse, and is done by other means. */
+  readonly refused: readonly OtherMeans[];
   /** Id for answers that Bedrock gives none, e.g. `msg_…`. */
   readonly messageId: string;
 }
@@ -98,10 +99,21 @@ function prepareNative(target: Target, question: Question, rules: readonly BetaR
   };
 }
 
+/** What a family takes, less what this model was found to refuse. */
+function withOtherMeans(quirks: Quirks, refused: readonly OtherMeans[]): Quirks {
+  if (refused.length === 0) return quirks;
+  return {
+    ...quirks,
+    ...(refused.includes("streamed tools") ? { tools: "whole" } : {}),
+    ...(refused.includes("stop_sequences") ? { stopSequences: "emulate" } : {}),
+    ...(refused.includes("tool_choice") ? { toolChoice: [] } : {}),
+  };
+}
+
 function prepareConverse(target: Target, question: Question): Prepared {
   const built = buildConverseRequest({
     body: question.body,
-    quirks: quirksOf(target.baseId, target.facts),
+    quirks: withOtherMeans(quirksOf(target.baseId, target.facts), question.refused),
     betas: question.betas.filter((beta) => !question.refusedBetas.includes(beta)),
     tier: target.tier,
   });

@@ -51,7 +51,7 @@ function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
     body,
     betas: readBetas(exchange.headers),
     refusedBetas: [],
-    formatRefused: false,
+    refused: [],
     messageId: exchange.id.replace("req_", "msg_"),
   };
   return services.bedrock.ask(question, { model, tier, signal, log });

@@ -32,6 +32,9 @@ const FIELDS = new Set([
   "safeguards",
 ]);
 
+/** Taken on the Messages endpoints beside those. */
+const FIELDS_OF_MESSAGES = new Set(["model", "stream", "user_profile_id", "workspace_id"]);
+
 const BETAS = new Set([
   "compact-2026-01-12",
   "computer-use-2025-01-24",
@@ -61,7 +64,7 @@ const SERVER_TOOL = /^(web_search|web_fetch|code_execution|advisor)_/;
 
 function checkFields(body: Json, route: NativeRoute): void {
   for (const field of Object.keys(body)) {
-    const own = route !== "invoke" && (field === "model" || field === "stream");
+    const own = route !== "invoke" && FIELDS_OF_MESSAGES.has(field);
     if (!own && !FIELDS.has(field)) throw validation(`${field}: Extra inputs are not permitted`);
   }
   if (route === "invoke" && body.anthropic_version === undefined) {

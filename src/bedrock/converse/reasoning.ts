@@ -4,6 +4,7 @@
  * Source: Bedrock User Guide, the families' inference parameters; live probes ([D], [L 2026-09]).
  * @module
  */
+import { checkOneOf } from "../../anthropic/field.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { Quirks } from "./quirks.ts";
 import { isThinking } from "./tools.ts";
@@ -20,6 +21,8 @@ export interface Reasoning {
 
 type Level = "low" | "medium" | "high";
 
+const EFFORTS = ["low", "medium", "high", "xhigh", "max"];
+
 /** Budgets in tokens up to which an effort is low, then medium. */
 const LOW_UP_TO = 4_096;
 const MEDIUM_UP_TO = 16_384;
@@ -27,7 +30,10 @@ const MEDIUM_UP_TO = 16_384;
 function levelOf(body: MessagesRequest): Level {
   const effort = body.output_config?.effort;
   if (effort === "low" || effort === "medium") return effort;
-  if (typeof effort === "string") return "high";
+  if (typeof effort === "string") {
+    checkOneOf(effort, "output_config.effort", EFFORTS);
+    return "high";
+  }
   const budget = body.thinking?.budget_tokens ?? MEDIUM_UP_TO;
   return budget <= LOW_UP_TO ? "low" : budget <= MEDIUM_UP_TO ? "medium" : "high";
 }

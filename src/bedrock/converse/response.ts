@@ -35,7 +35,9 @@ function blockFrames(block: Json, index: number): Frame[] {
   if (block.toolUse !== undefined) {
     const { toolUseId, name, input } = block.toolUse as Json;
     const start = { toolUse: { toolUseId, name } };
-    const text = JSON.stringify(input ?? {});
+    // Input that is no object would be refused when it comes back.
+    const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+    const text = JSON.stringify(isObject ? input : {});
     return [
       frame("contentBlockStart", { contentBlockIndex: index, start }),
       delta(index, { toolUse: { input: text } }),

@@ -15,8 +15,10 @@ import { quirksOf } from "../converse/quirks.ts";
 import { isThinking } from "../converse/tools.ts";
 import { brokenAnswer } from "../errors.ts";
 import type { Target } from "../models.ts";
+import type { OtherMeans } from "../other_means.ts";
 import { claudeFeatures } from "../native/features.ts";
 import type { ChunkDecoder } from "../stream.ts";
+import { askedAt } from "./asked.ts";
 import { FormatDecoder, FormatEvents } from "./events.ts";
 
 /** What becomes of a request for a format. */
@@ -39,24 +41,12 @@ export interface FormatPlan {
 export interface FormatQuestion {
   /** The body, after plugins. */
   readonly body: MessagesRequest;
-  /** Whether the model was found to refuse formats that the table says it takes. */
-  readonly formatRefused: boolean;
+  /** What the model was found to refuse. */
+  readonly refused: readonly OtherMeans[];
 }
 
 const INSTRUCTION = "When you give your final answer, give it by calling the tool ";
 const DESCRIPTION = "Gives the final answer, in the format that its input has.";
-
-/** Where the body asks for a format; undefined if it asks for none. */
-function askedAt({ output_config, output_format }: MessagesRequest): string | undefined {
-  const given = (value: unknown) => value !== undefined && value !== null;
-  if (given(output_config?.format)) return "output_config.format";
-  return given(output_format) ? "output_format" : undefined; // its name before it moved
-}
-
-/** Whether a body asks for a format. */
-export function asksForFormat(body: MessagesRequest): boolean {
-  return askedAt(body) !== undefined;
-}
 
 function takesFormats({ route, baseId, facts }: Target): boolean {
   if (route === "converse") return quirksOf(baseId, facts).format === "textFormat";
@@ -94,12 +84,13 @@ function readSchema(format: unknown, path: string): Readonly<Record<string, unkn
 /** How the model is made to call the tool: a choice that forces it, or undefined where only words can ask. */
 function forcingChoice(
   { route, baseId, facts }: Target,
-  body: MessagesRequest,
+  { body, refused }: FormatQuestion,
   alone: boolean,
 ): "tool" | "any" | undefined {
   const quirks = quirksOf(baseId, facts);
   const claude = quirks.thinking === "claude";
   if (claude && isThinking(body)) return undefined;
+  if (refused.includes("tool_choice")) return undefined;
   const choices = route !== "converse"
     ? claudeFeatures(baseId).forcedTools ? ["any", "tool"] : []
     : quirks.toolChoice;
@@ -123,9 +114,10 @@ function instructed({ system }: MessagesRequest, tool: string): readonly Content
 
 function asTool(
   target: Target,
-  body: MessagesRequest,
+  question: FormatQuestion,
   schema: Tool["input_schema"],
 ): { body: MessagesRequest; name: string } {
+  const { body } = question;
   if (target.route === "converse" && quirksOf(target.baseId, target.facts).tools === "none") {
     throw new ApiError(
       "invalid_request_error",
@@ -137,7 +129,7 @@ function asTool(
   const given = rest.tools ?? [];
   const silent = tool_choice?.type === "none";
   const name = freeName(given);
-  const choice = forcingChoice(target, body, given.length === 0 || silent);
+  const choice = forcingChoice(target, question, given.length === 0 || silent);
   const tools = silent && choice !== "tool" ? [] : given;
   const answer: Tool = { name, description: DESCRIPTION, input_schema: schema ?? {} };
   return {
@@ -174,10 +166,8 @@ function inFormat(answer: Message, tool: string): Message {
  *
  * @throws {ApiError} `invalid_request_error` that names a format nobody could keep
  */
-export function planFormat(
-  target: Target,
-  { body, formatRefused }: FormatQuestion,
-): FormatPlan | undefined {
+export function planFormat(target: Target, question: FormatQuestion): FormatPlan | undefined {
+  const { body, refused } = question;
   const path = askedAt(body);
   if (path === undefined) return undefined;
   const format = path === "output_format" ? body.output_format : body.output_config?.format;
@@ -186,12 +176,14 @@ export function planFormat(
     decoder: (inner: ChunkDecoder) => inner,
     message: (answer: Message) => answer,
   };
-  if (takesFormats(target) && !formatRefused) return { body: moved(body, format), ...asIs };
+  if (takesFormats(target) && !refused.includes("output_config.format")) {
+    return { body: moved(body, format), ...asIs };
+  }
   const schema = readSchema(format, path);
   // A tool of the client's must be called: there is no text that a format could be kept in.
   const choice = body.tool_choice?.type;
   if (choice === "any" || choice === "tool") return { body: withoutFormat(body), ...asIs };
-  const { body: asked, name } = asTool(target, body, schema);
+  const { body: asked, name } = asTool(target, question, schema);
   return {
     body: asked,
     passes: false,

@@ -114,6 +114,7 @@ class Rewriter {
       "allowed_callers", // nothing but the model itself calls tools on Bedrock
       // A beta and its fields are sent both, or neither.
       ...(this.sent("tool-examples-") ? [] : ["input_examples"]),
+      ...(this.sent("tool-search-tool-") ? [] : ["defer_loading"]),
     ];
     const kept = fields.reduce((rest, field) => this.drop(rest, field, `tools[].${field}`), tool);
     return this.cacheControl(kept);
