@@ -29,6 +29,28 @@ const deadline = setTimeout(() => {
   child.kill("SIGKILL");
 }, DEADLINE_MS);
 
+/** Data cases that passed and failed, by area. */
+const areas = new Map<string, [passed: number, failed: number]>();
+
+function countCase(line: string): void {
+  const [, area, result] = /^case (\w+)\/\w+ \.\.\. (ok|FAILED)/.exec(line) ?? [];
+  if (area === undefined) return;
+  const counts = areas.get(area) ?? [0, 0];
+  counts[result === "ok" ? 0 : 1]++;
+  areas.set(area, counts);
+}
+
+/** A table of the areas, or nothing where no case ran. */
+function caseTable(): string {
+  if (areas.size === 0) return "";
+  const rows = [...areas].sort(([a], [b]) => a < b ? -1 : 1);
+  const sum = (which: 0 | 1) => rows.reduce((total, [, counts]) => total + counts[which], 0);
+  return [["cases", ["passed", "failed"]] as const, ...rows, ["all", [sum(0), sum(1)]] as const]
+    .map(([name, [ok, bad]]) =>
+      `${name.padEnd(14)}${String(ok).padStart(8)}${String(bad).padStart(8)}\n`
+    ).join("");
+}
+
 let passed = 0;
 let failed = 0;
 let rest = "";
@@ -38,6 +60,7 @@ for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
   const lines = rest.split("\n");
   rest = lines.pop() ?? "";
   for (const line of lines) {
+    countCase(line);
     const counts = /^(?:ok|FAILED) \| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/.exec(line);
     passed += Number(counts?.[1] ?? 0);
     failed += Number(counts?.[2] ?? 0);
@@ -45,5 +68,6 @@ for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
 }
 clearTimeout(deadline);
 const { code } = await child.status;
+write(caseTable());
 write(`${passed} passed, ${failed} failed\n`);
 Deno.exit(passed === 0 ? 1 : code);
