@@ -90,6 +90,7 @@ const auth: PluginFactory = ({ define, z }): Plugin =>
             return ctx.reject("authentication_error", REFUSED[verdict.reason]);
           }
           const { key } = verdict;
+          host.keys.used(key.id);
           ctx.principal = { id: key.id, name: key.name, key };
         },
         onCall(ctx) {

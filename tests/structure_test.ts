@@ -12,10 +12,19 @@ function* files(folder: string): Generator<string> {
 }
 
 /** What each part may import of the others; itself always. `leaf` parts import leaves. */
-const LEAVES = ["clock", "log", "text", "json", "net", "bytes", "config", "storage"];
+const LEAVES = ["clock", "log", "text", "json", "net", "bytes", "config", "storage", "pricing"];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["cli"],
-  cli: ["server", "pipeline", "bedrock", "simulator", "plugins", "manifest", ...LEAVES],
+  cli: [
+    "server",
+    "pipeline",
+    "bedrock",
+    "anthropic",
+    "simulator",
+    "plugins",
+    "manifest",
+    ...LEAVES,
+  ],
   server: ["pipeline", "bedrock", "anthropic", ...LEAVES],
   pipeline: ["anthropic", ...LEAVES],
   bedrock: ["anthropic", ...LEAVES],
@@ -23,6 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   simulator: ["clock"],
   config: ["text", "manifest"],
   storage: ["clock", "text"],
+  pricing: ["anthropic", "text"],
   plugins: [],
   clock: [],
   log: [],

@@ -70,6 +70,11 @@ export class WireEvent {
     return this.#bytes;
   }
 
+  /** Size of the data, near enough: bytes, or UTF-16 units where it is text or an object. */
+  get size(): number {
+    return this.#bytes?.byteLength ?? this.text.length;
+  }
+
   /** The data as bytes where the event came so, else undefined: text is cheaper to join and encode once. */
   get rawBytes(): Uint8Array | undefined {
     return this.#bytes;

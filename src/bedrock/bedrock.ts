@@ -104,14 +104,17 @@ export class Bedrock {
     const lesson = new LessonPlan(known);
     for (let turn = 0;; turn++) {
       const taught = withoutLessons(question, lesson.all);
-      const prepared = prepare(target, taught.request, this.#options.betaRules);
-      const dropped = [...taught.dropped, ...prepared.dropped];
+      const untiered = target.tier !== undefined && taught.request.refused.includes("service_tier");
+      const asked = untiered ? { ...target, tier: undefined } : target;
+      const prepared = prepare(asked, taught.request, this.#options.betaRules);
+      const left = untiered ? ["service_tier"] : [];
+      const dropped = [...taught.dropped, ...prepared.dropped, ...left];
       try {
-        const answer = await this.#askPrepared(target, { ...prepared, dropped }, options);
+        const answer = await this.#askPrepared(asked, { ...prepared, dropped }, options);
         if (lesson.learned.length > 0) this.#remember(target, lesson.learned, options.log);
         return answer;
       } catch (error) {
-        const sent = { body: taught.request.body, betas: prepared.betas };
+        const sent = { body: taught.request.body, betas: prepared.betas, tier: asked.tier };
         const more = error instanceof BedrockError && turn < MOST_LESSONS &&
           lesson.take(error, sent);
         if (!more) throw error;
@@ -158,20 +161,21 @@ export class Bedrock {
 
   async #try(target: Target, prepared: Prepared, signal: AbortSignal): Promise<Answer> {
     const response = await this.#options.sender.send(prepared.request, signal);
-    const facts: AnswerFacts = {
+    const facts: { -readonly [name in keyof AnswerFacts]: AnswerFacts[name] } = {
       target,
       bedrockRequestId: response.headers.get("x-amzn-requestid") ?? undefined,
       tier: response.headers.get("x-amzn-bedrock-service-tier") ?? target.tier,
       dropped: prepared.dropped,
     };
+    const onTier = (tier: string) => void (facts.tier = tier);
     try {
       if (!prepared.streamed) {
         const bytes = new Uint8Array(await response.arrayBuffer());
-        const { message, bytes: passed } = prepared.read(bytes);
+        const { message, bytes: passed } = prepared.read(bytes, onTier);
         return { kind: "message", message, bytes: passed, facts };
       }
       if (response.body === null) throw brokenAnswer("Amazon Bedrock's answer is empty: try again");
-      const batches = new BatchStream(response.body, prepared.decoder());
+      const batches = new BatchStream(response.body, prepared.decoder(onTier));
       await batches.open();
       return { kind: "stream", batches, facts };
     } catch (error) {

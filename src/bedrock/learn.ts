@@ -54,6 +54,8 @@ export interface Sent {
   readonly body: MessagesRequest;
   /** Betas, by the names that Bedrock knows. */
   readonly betas: readonly string[];
+  /** Service tier. */
+  readonly tier: string | undefined;
 }
 
 /**
@@ -95,7 +97,7 @@ export class LessonPlan {
       this.#betas = [...this.#betas, ...found.map((beta) => BETA + beta)];
       return found.length > 0;
     }
-    const means = otherMeansOf(message, sent.body);
+    const means = otherMeansOf(message, sent);
     if (means !== undefined && !this.all.includes(means)) {
       this.#fields = [...this.#fields, means];
       return true;

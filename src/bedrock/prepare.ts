@@ -46,14 +46,17 @@ export interface Prepared {
   readonly betas: readonly string[];
   /** What the model or route cannot take. */
   readonly dropped: readonly string[];
-  /** A decoder for one streamed answer. */
-  decoder(): ChunkDecoder;
+  /** A decoder for one streamed answer; `onTier` is told the tier that served, where the answer tells it. */
+  decoder(onTier: (tier: string) => void): ChunkDecoder;
   /**
    * Reads a whole answer; `bytes` are given back where the client may get them as they are.
    *
    * @throws {ApiError} If it is no answer
    */
-  read(bytes: Uint8Array<ArrayBuffer>): { message: Message; bytes?: Uint8Array<ArrayBuffer> };
+  read(
+    bytes: Uint8Array<ArrayBuffer>,
+    onTier: (tier: string) => void,
+  ): { message: Message; bytes?: Uint8Array<ArrayBuffer> };
 }
 
 const encoder = new TextEncoder();
@@ -142,8 +145,10 @@ function prepareConverse(target: Target, question: Question): Prepared {
     streamed,
     betas: [],
     dropped: built.dropped,
-    decoder: () => new EventStreamDecoder(new ConverseDecoder(answerOptions)),
-    read: (bytes) => ({ message: converseMessage(parse(bytes), answerOptions) }),
+    decoder: (onTier) => new EventStreamDecoder(new ConverseDecoder({ ...answerOptions, onTier })),
+    read: (bytes, onTier) => ({
+      message: converseMessage(parse(bytes), { ...answerOptions, onTier }),
+    }),
   };
 }
 
@@ -161,7 +166,7 @@ export function prepare(target: Target, question: Question, rules: readonly Beta
   if (format === undefined || format.passes) return prepared;
   return {
     ...prepared,
-    decoder: () => format.decoder(prepared.decoder()),
-    read: (bytes) => ({ message: format.message(prepared.read(bytes).message) }),
+    decoder: (onTier) => format.decoder(prepared.decoder(onTier)),
+    read: (bytes, onTier) => ({ message: format.message(prepared.read(bytes, onTier).message) }),
   };
 }

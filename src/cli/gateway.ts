@@ -3,6 +3,8 @@
  * @module
  */
 import { builtins } from "../../plugins/mod.ts";
+import pricing from "../../plugins/pricing.yaml" with { type: "text" };
+import { ApiError } from "../anthropic/error.ts";
 import { TokenCounter } from "../bedrock/count_tokens.ts";
 import { Bedrock } from "../bedrock/bedrock.ts";
 import { Catalog } from "../bedrock/catalog.ts";
@@ -22,6 +24,8 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { errorFields, type Log } from "../log.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
+import { Billing, type PricedModel } from "../pricing/billing.ts";
+import { Prices } from "../pricing/prices.ts";
 import { closePlugins, loadPlugins } from "../pipeline/load.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
@@ -74,7 +78,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const closeStore = () => options.store === undefined ? store.close() : Promise.resolve();
   try {
     const keys = await openKeys(store, { clock, env });
-    const plugins = await loadPlugins({ loaded, builtins, store, keys, log, clock });
+    const memory = new Map<string, Map<string, unknown>>();
+    const plugins = await loadPlugins({ loaded, builtins, store, keys, log, clock, memory });
+    const billing = new Billing({
+      prices: await openPrices(config.pricing),
+      resolve: (model) => pricedModel(models, model),
+    });
     const credentials = openCredentials({
       region: config.aws.region,
       clock,
@@ -112,13 +121,25 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const ready = readyCheck(store, credentials, log);
     const background = new Background();
     return {
-      services: { config, plugins, models, bedrock, counter, log, clock, ready, background },
+      services: {
+        config,
+        plugins,
+        models,
+        bedrock,
+        billing,
+        counter,
+        log,
+        clock,
+        ready,
+        background,
+      },
       keys,
       credentials,
       catalog,
       async close() {
         await catalog.close();
         await closePlugins(plugins);
+        await keys.settled();
         await closeStore();
       },
     };
@@ -126,6 +147,36 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     await closeStore();
     throw error;
   }
+}
+
+/** What a name's price goes by; undefined where only Bedrock could tell. */
+function pricedModel(models: Models, name: string): PricedModel | undefined {
+  if (models.unknownProfiles(name).length > 0) return undefined;
+  try {
+    const { baseId, tier } = models.resolve(name).target;
+    return { baseId, tier };
+  } catch (error) {
+    if (error instanceof ApiError) return undefined; // the request will end by it
+    throw error;
+  }
+}
+
+/**
+ * The prices of a file, or the built-in ones.
+ *
+ * @throws {Error} If the file cannot be read, or holds no prices
+ */
+export async function openPrices(file: string | null): Promise<Prices> {
+  if (file === null) return Prices.parse(pricing, "the built-in prices");
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    throw new Error(`Cannot read ${file}, which 'pricing' names: see that it is there`, {
+      cause: error,
+    });
+  }
+  return Prices.parse(text, file);
 }
 
 /** Opens the keys of a store, under the secret of the environment if there is one. */

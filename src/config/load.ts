@@ -208,6 +208,7 @@ function resolvePaths(config: Config, base: string): Config {
   return {
     ...config,
     store: store.use === "deno_kv" ? { ...store, path: absolute(store.path) } : store,
+    pricing: config.pricing === null ? null : absolute(config.pricing),
     plugins: config.plugins.map((entry) =>
       entry.use.startsWith(".") ? { ...entry, use: absolute(entry.use) } : entry
     ),

@@ -132,6 +132,9 @@ export const configSchema = z.strictObject({
   models: models.describe("What model names mean."),
   tiers: tiers.describe("Bedrock service tiers."),
   store: store.describe("Where keys and usage are kept."),
+  pricing: z.string().min(1).nullable().default(null).describe(
+    "A file of prices in the place of the built-in one.",
+  ),
   plugins: z.array(plugin).default(() => DEFAULT_PLUGINS.map((use) => plugin.parse({ use })))
     .describe("The pipeline, in order."),
   limits: limits.describe("Sizes and times."),

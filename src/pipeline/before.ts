@@ -7,7 +7,14 @@ import type { Message, MessagesRequest } from "../anthropic/types.ts";
 import { RefusingContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import { applyPolicy, HookRun, type LoadedPlugin, runHook } from "./guard.ts";
-import type { CallContext, Principal, Reply, RequestContext, ServiceTier } from "./plugin.ts";
+import type {
+  CallContext,
+  CallEstimate,
+  Principal,
+  Reply,
+  RequestContext,
+  ServiceTier,
+} from "./plugin.ts";
 
 class OnRequestContext extends RefusingContext implements RequestContext {
   get responseHeaders(): Headers {
@@ -61,6 +68,10 @@ class OnCallContext extends RefusingContext implements CallContext {
 
   get tier(): ServiceTier | undefined {
     return this.run.exchange.tier;
+  }
+
+  estimate(): CallEstimate {
+    return this.run.exchange.estimate();
   }
 
   set tier(tier: ServiceTier | undefined) {

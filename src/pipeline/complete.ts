@@ -7,7 +7,7 @@ import { errorFields } from "../log.ts";
 import { ViewContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import { HookRun, type LoadedPlugin, runHook } from "./guard.ts";
-import type { CompleteContext, Outcome, Principal, Served } from "./plugin.ts";
+import type { Billed, CompleteContext, Outcome, Principal, Served } from "./plugin.ts";
 
 /** How a request ended. */
 export interface Ending {
@@ -23,10 +23,12 @@ export interface Ending {
 
 class OnCompleteContext extends ViewContext implements CompleteContext {
   readonly #ending: Ending;
+  readonly #bill: () => Billed | null;
   readonly timings: CompleteContext["timings"];
 
-  constructor(run: HookRun, ending: Ending, totalMs: number) {
+  constructor(run: HookRun, ending: Ending, totalMs: number, bill: () => Billed | null) {
     super(run);
+    this.#bill = bill;
     this.#ending = ending;
     this.timings = { firstByteMs: run.exchange.firstByteMs, totalMs };
   }
@@ -59,6 +61,10 @@ class OnCompleteContext extends ViewContext implements CompleteContext {
     return this.run.exchange.usage;
   }
 
+  get billed(): Billed | null {
+    return this.#bill();
+  }
+
   get stopReason(): string | null {
     return this.run.exchange.stopReason;
   }
@@ -81,12 +87,13 @@ async function runOnComplete(
   exchange: Exchange,
   ending: Ending,
   totalMs: number,
+  bill: () => Billed | null,
 ): Promise<void> {
   const run = new HookRun(exchange, plugin, "onComplete");
   try {
     await runHook(
       run,
-      () => plugin.hooks.onComplete?.(new OnCompleteContext(run, ending, totalMs)),
+      () => plugin.hooks.onComplete?.(new OnCompleteContext(run, ending, totalMs, bill)),
     );
   } catch (error) {
     // The policy has logged it already; the answer is decided, so nothing is left to fail.
@@ -126,10 +133,12 @@ export class Completion {
   end(ending: Ending): Promise<unknown> | undefined {
     if (this.#ended) return this.#held;
     const totalMs = this.#exchange.elapsed();
+    let billed: { readonly is: Billed | null } | undefined;
+    const bill = () => (billed ??= { is: this.#exchange.bill() }).is;
     const all: Promise<void>[] = [];
     const holding: Promise<void>[] = [];
     for (const plugin of this.#plugins) {
-      const hook = runOnComplete(plugin, this.#exchange, ending, totalMs);
+      const hook = runOnComplete(plugin, this.#exchange, ending, totalMs, bill);
       all.push(hook);
       if (plugin.holdsReply) holding.push(hook);
     }

@@ -7,6 +7,7 @@ import type { WireEvent } from "../anthropic/event.ts";
 import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import type { Billed, Billing, CallEstimate } from "../pricing/billing.ts";
 import type { Endpoint, ExchangeView, Principal, Served, ServiceTier, State } from "./plugin.ts";
 
 /** What an exchange is opened with. */
@@ -19,6 +20,8 @@ export interface ExchangeOptions {
   clock: Clock;
   /** The server's log; lines of the exchange carry its id. */
   log: Log;
+  /** Prices the request. */
+  billing: Billing;
 }
 
 /** A refusal by a plugin: which, and what the client is told. */
@@ -34,6 +37,9 @@ export class ClientGone extends Error {
   /** Always `ClientGone`. */
   override readonly name = "ClientGone";
 }
+
+/** Bytes of a delta beside what it adds: `{"type":"content_block_delta","index":0,"delta":{"type":…}}`. */
+const DELTA_FRAME = 85;
 
 /** A new id in the manner of Anthropic's, e.g. `req_3f0a…` (32 hexadecimal digits). */
 export function newRequestId(): string {
@@ -84,10 +90,16 @@ export class Exchange implements ExchangeView {
   usage: Usage | null = null;
   /** Why the answer ended. */
   stopReason: string | null = null;
-  /** What served the request. */
-  served: Served | undefined;
+  /** What served the request; told anew when it is asked for, as the tier may come with the last event. */
+  servedBy: (() => Served) | undefined;
   /** Milliseconds from arrival to the first byte of the answer. */
   firstByteMs: number | null = null;
+  readonly #billing: Billing;
+  /** Whether the final usage has come. */
+  #counted = false;
+  /** Bytes of the answer's parts so far, without what holds them. */
+  #streamed = 0;
+  #estimate: { of: MessagesRequest; model: string; is: CallEstimate } | undefined;
   readonly #log: Log;
   readonly #openedAt: number;
   readonly #abort = new AbortController();
@@ -101,6 +113,12 @@ export class Exchange implements ExchangeView {
     this.startedAt = options.clock.now();
     this.#openedAt = options.clock.monotonic();
     this.#log = options.log;
+    this.#billing = options.billing;
+  }
+
+  /** What served the request. */
+  get served(): Served | undefined {
+    return this.servedBy?.();
   }
 
   /** The log, with this exchange's id on each line. */
@@ -155,6 +173,9 @@ export class Exchange implements ExchangeView {
       const { delta, usage } = event.value;
       this.usage = { input_tokens: 0, output_tokens: 0, ...this.usage, ...told(usage) };
       this.stopReason = delta?.stop_reason ?? this.stopReason;
+      this.#counted = true;
+    } else if (event.type === "content_block_delta") {
+      this.#streamed += Math.max(0, event.size - DELTA_FRAME);
     }
   }
 
@@ -162,5 +183,37 @@ export class Exchange implements ExchangeView {
   observeMessage(message: Message): void {
     this.usage = message.usage;
     this.stopReason = message.stop_reason;
+    this.#counted = true;
+  }
+
+  /** What the request may come to, as it stands. */
+  estimate(): CallEstimate {
+    const { model = "" } = this;
+    const body = this.#body as MessagesRequest;
+    if (this.#estimate?.of !== body || this.#estimate.model !== model) {
+      this.#estimate = { of: body, model, is: this.#billing.estimate(model, body) };
+    }
+    return this.#estimate.is;
+  }
+
+  /** What the request is billed; null when Bedrock did nothing for it. */
+  bill(): Billed | null {
+    const { served } = this;
+    if (served === undefined) return null;
+    const model = { baseId: served.baseModel, tier: served.tier };
+    const usage = this.#counted && this.usage !== null ? this.usage : this.#floor();
+    return this.#billing.bill(usage, model, !this.#counted);
+  }
+
+  /** The least that was used: what was told, else the input as estimated and four bytes a token of output. */
+  #floor(): Usage {
+    const told = this.usage;
+    const input = told !== null && told.input_tokens > 0 ? told.input_tokens : undefined;
+    const cached = (told?.cache_read_input_tokens ?? 0) + (told?.cache_creation_input_tokens ?? 0);
+    return {
+      ...told,
+      input_tokens: input ?? (cached > 0 ? 0 : this.estimate().input_tokens),
+      output_tokens: Math.max(told?.output_tokens ?? 0, Math.floor(this.#streamed / 4)),
+    };
   }
 }

@@ -32,6 +32,8 @@ export interface LoadPluginsOptions {
   log: Log;
   /** Time. */
   clock: Clock;
+  /** What plugins keep in memory over a reload, by their names. */
+  memory: Map<string, Map<string, unknown>>;
 }
 
 const HOOKS: ReadonlySet<string> = new Set<keyof Hooks>([
@@ -194,6 +196,15 @@ async function loadPlugin(
   };
 }
 
+function memoryOf(
+  name: string,
+  memory: LoadPluginsOptions["memory"],
+): Map<string, unknown> {
+  const kept = memory.get(name) ?? new Map<string, unknown>();
+  memory.set(name, kept);
+  return kept;
+}
+
 async function setUp(
   plugin: Plugin,
   settings: unknown,
@@ -206,6 +217,7 @@ async function setUp(
       keys: options.keys,
       log,
       clock: options.clock,
+      memory: memoryOf(plugin.name, options.memory),
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -41,10 +41,12 @@ import type { AnthropicEvent, Message, MessagesRequest, Usage } from "../anthrop
 import type { Clock } from "../clock.ts";
 import type { ServiceTier } from "../config/schema.ts";
 import type { Log } from "../log.ts";
+import type { Billed, CallEstimate } from "../pricing/billing.ts";
 import type { KeyRecord, KeyVerdict } from "../storage/keys.ts";
 import type { Store } from "../storage/store.ts";
 
 export type { AnthropicEvent, ApiErrorOptions, ApiErrorType, Clock, KeyRecord, KeyVerdict };
+export type { Billed, CallEstimate };
 export type { Log, Message, MessagesRequest, ServiceTier, Store, Usage };
 
 /** The endpoint a request came to; all three need a principal. */
@@ -111,6 +113,8 @@ export interface CallContext extends ExchangeView, Reject {
   readonly responseHeaders: Headers;
   /** Aborts when the client has gone or this hook's deadline has passed. */
   readonly signal: AbortSignal;
+  /** What the request may come to, as it stands now; worked out when first asked for. */
+  estimate(): CallEstimate;
 }
 
 /** What `onCall` may return to answer the request itself; plugins listed before it still see the answer. */
@@ -144,6 +148,8 @@ export interface Served {
   readonly tier?: string;
   /** `x-amzn-requestid` of the answer. */
   readonly bedrockRequestId?: string;
+  /** Foundation model id: what prices go by. */
+  readonly baseModel: string;
 }
 
 /** What `onComplete` sees. */
@@ -162,6 +168,11 @@ export interface CompleteContext extends ExchangeView {
   readonly error: { readonly type: string; readonly message: string } | undefined;
   /** What Bedrock reported, untouched by plugins; null when it reported nothing or was not asked. */
   readonly usage: Usage | null;
+  /**
+   * What the request costs: by the usage, or by the least that can have been used where the final figure
+   * never came; null when Bedrock did nothing for it (refused, answered by a plugin, failed at once).
+   */
+  readonly billed: Billed | null;
   /** Why the answer ended. */
   readonly stopReason: string | null;
   /** What served it; undefined when nothing did. */
@@ -200,6 +211,8 @@ export interface Hooks {
 export interface KeyDirectory {
   /** Tells whose key this is, or why it is refused. */
   verify(presented: string): KeyVerdict | Promise<KeyVerdict>;
+  /** Notes that a key was used now; costs the store at most one write a minute and key. */
+  used(id: string): void;
 }
 
 /** What a plugin gets from the program. */
@@ -214,6 +227,11 @@ export interface Host {
   readonly log: Log;
   /** Time. */
   readonly clock: Clock;
+  /**
+   * What the plugin keeps in memory for as long as the process lives: a reload of config.yaml sets plugins up
+   * anew, and hands the new one what the old one left here.
+   */
+  readonly memory: Map<string, unknown>;
 }
 
 /** What a plugin says of itself. */

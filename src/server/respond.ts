@@ -96,14 +96,15 @@ export async function respondStream(
 }
 
 function noteFacts({ facts }: Answer, exchange: Exchange): void {
-  const { target, bedrockRequestId, tier, dropped } = facts;
-  exchange.served = {
+  const { target, bedrockRequestId, dropped } = facts;
+  exchange.servedBy = () => ({
     modelId: target.modelId,
+    baseModel: target.baseId,
     route: target.route,
     region: target.region,
-    ...(tier === undefined ? {} : { tier }),
+    ...(facts.tier === undefined ? {} : { tier: facts.tier }),
     ...(bedrockRequestId === undefined ? {} : { bedrockRequestId }),
-  };
+  });
   const headers = exchange.responseHeaders;
   if (bedrockRequestId !== undefined) headers.set("x-amzn-requestid", bedrockRequestId);
   if (dropped.length > 0) headers.set("x-outcrop-dropped", headerText(dropped.join(", ")));

@@ -8,6 +8,7 @@ import type { Models } from "../bedrock/models.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config/schema.ts";
 import type { Log } from "../log.ts";
+import type { Billing } from "../pricing/billing.ts";
 import type { LoadedPlugin } from "../pipeline/guard.ts";
 
 /** Why the server cannot serve, one sentence each; empty when it can. */
@@ -23,6 +24,8 @@ export interface Services {
   readonly models: Models;
   /** Bedrock. */
   readonly bedrock: Bedrock;
+  /** Prices requests. */
+  readonly billing: Billing;
   /** Counts tokens. */
   readonly counter: TokenCounter;
   /** The log. */

@@ -23,10 +23,10 @@ export async function withExchange(
   endpoint: Endpoint,
   serve: Serve,
 ): Promise<Response> {
-  const { plugins, clock, log, background } = services;
+  const { plugins, clock, log, background, billing } = services;
   // A copy: the request's own headers cannot be read once it is answered, and onComplete may want them.
   const headers = new Headers(request.headers);
-  const exchange = new Exchange({ endpoint, headers, clock, log });
+  const exchange = new Exchange({ endpoint, headers, clock, log, billing });
   const completion = new Completion(plugins, exchange, (done) => background.add(done));
   const onGone = () => exchange.clientGone();
   request.signal.addEventListener("abort", onGone, { once: true });

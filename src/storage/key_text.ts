@@ -38,6 +38,11 @@ export function newKey(): { id: string; text: string } {
   return { id: `key_${id}`, text: keyText(id) };
 }
 
+/** A new text for the key with this public id. */
+export function renewedKey(publicId: string): string {
+  return keyText(publicId.slice("key_".length));
+}
+
 function keyText(id: string): string {
   const body = `${PREFIX}${id}-${randomLetters(SECRET_LENGTH)}`;
   return body + checksum(body);

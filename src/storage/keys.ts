@@ -10,7 +10,8 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import { VerdictCache } from "./key_cache.ts";
 import type { KeyFields, KeyRecord, KeyVerdict } from "./key_record.ts";
-import { idOfKey, newKey } from "./key_text.ts";
+import { idOfKey, newKey, renewedKey } from "./key_text.ts";
+import { KeyUses } from "./key_uses.ts";
 import type { Store } from "./store.ts";
 
 export type { KeyFields, KeyRecord, KeyVerdict };
@@ -24,6 +25,27 @@ const PARTITION = "keys";
 const SECRET_KEY = ["meta", "key_secret"] as const;
 const NO_HASH = Buffer.alloc(32);
 
+/** What `update` changes: absent = left as it is, null = taken away. */
+export type KeyChanges = { readonly [field in keyof KeyFields]?: KeyFields[field] | null };
+
+/** A key with a new text. */
+export interface RotatedKey {
+  /** The key. */
+  readonly record: KeyRecord;
+  /** Its text, here and never again. */
+  readonly key: string;
+  /** ISO time until which the old text is taken. */
+  readonly previous_valid_until: string;
+}
+
+function earlier(a: string | undefined, b: string): string {
+  return a === undefined || Date.parse(a) > Date.parse(b) ? b : a;
+}
+
+function withUse(record: KeyRecord, last_used_at: string | undefined): KeyRecord {
+  return last_used_at === undefined ? record : { ...record, last_used_at };
+}
+
 function publicPart({ hashes: _, ...record }: StoredKey): KeyRecord {
   return record;
 }
@@ -34,11 +56,13 @@ export class Keys {
   readonly #clock: Clock;
   readonly #secret: Buffer;
   readonly #cache: VerdictCache;
+  readonly #uses: KeyUses;
 
   private constructor(store: Store, clock: Clock, secret: Buffer) {
     this.#store = store;
     this.#clock = clock;
     this.#secret = secret;
+    this.#uses = new KeyUses(store, clock);
     this.#cache = new VerdictCache(clock, (presented) => this.#verify(presented));
   }
 
@@ -67,12 +91,16 @@ export class Keys {
   async get(id: string): Promise<KeyRecord | undefined> {
     if (id === "") return undefined;
     const entry = await this.#store.get<StoredKey>([PARTITION, id]);
-    return entry === undefined ? undefined : publicPart(entry.value);
+    if (entry === undefined) return undefined;
+    return withUse(publicPart(entry.value), await this.#uses.of(id));
   }
 
   /** Every key, revoked ones too, by id. */
   async *list(): AsyncIterable<KeyRecord> {
-    for await (const { value } of this.#store.list<StoredKey>(PARTITION)) yield publicPart(value);
+    const uses = await this.#uses.all();
+    for await (const { value } of this.#store.list<StoredKey>(PARTITION)) {
+      yield withUse(publicPart(value), uses.get(value.id));
+    }
   }
 
   /** How many keys are in force. */
@@ -84,14 +112,69 @@ export class Keys {
 
   /** Revokes a key. Servers that run refuse it within 2 s. Undefined if there is none with this id. */
   async revoke(id: string): Promise<KeyRecord | undefined> {
+    const revoked_at = new Date(this.#clock.now()).toISOString();
+    return await this.#change(
+      id,
+      (key) => key.revoked_at === undefined ? { ...key, revoked_at } : key,
+    );
+  }
+
+  /**
+   * Changes what a key's holder may do; null takes a field away. Servers that run follow within 2 s. Undefined if
+   * there is none with this id.
+   */
+  async update(id: string, changes: KeyChanges): Promise<KeyRecord | undefined> {
+    return await this.#change(id, (key) => {
+      const changed = Object.entries({ ...key, ...changes }).filter(([, value]) => value !== null);
+      return Object.fromEntries(changed) as unknown as StoredKey;
+    });
+  }
+
+  /**
+   * Gives a key a new text under its old id; the old text stays valid for `graceMs`. Undefined if there is none
+   * with this id.
+   *
+   * @throws {Error} If the key is revoked
+   */
+  async rotate(id: string, graceMs: number): Promise<RotatedKey | undefined> {
+    const key = renewedKey(id);
+    const now = this.#clock.now();
+    const valid_until = new Date(now + graceMs).toISOString();
+    const record = await this.#change(id, (stored) => {
+      if (stored.revoked_at !== undefined) {
+        throw new Error(
+          `Cannot rotate ${id} as it must be in force: it is revoked; make a new key`,
+        );
+      }
+      const still = stored.hashes
+        .filter((one) => one.valid_until === undefined || Date.parse(one.valid_until) > now)
+        .map((one) => ({ hash: one.hash, valid_until: earlier(one.valid_until, valid_until) }));
+      return { ...stored, hashes: [{ hash: this.#hash(key) }, ...still] };
+    });
+    return record === undefined ? undefined : { record, key, previous_valid_until: valid_until };
+  }
+
+  /** Notes that a key is used now; see {@link KeyUses.note}. */
+  used(id: string): void {
+    this.#uses.note(id);
+  }
+
+  /** Resolves when what was noted of keys has been written. */
+  async settled(): Promise<void> {
+    await this.#uses.settled();
+  }
+
+  /** Changes a stored key, over again while others change it too. */
+  async #change(id: string, change: (key: StoredKey) => StoredKey): Promise<KeyRecord | undefined> {
+    if (id === "") return undefined;
     for (;;) {
       const entry = await this.#store.get<StoredKey>([PARTITION, id]);
       if (entry === undefined) return undefined;
-      if (entry.value.revoked_at !== undefined) return publicPart(entry.value);
-      const revoked = { ...entry.value, revoked_at: new Date(this.#clock.now()).toISOString() };
+      const changed = change(entry.value);
+      if (changed === entry.value) return publicPart(changed);
       const when = { version: entry.version };
-      if (await this.#store.put([PARTITION, id], revoked, { when }) !== undefined) {
-        return publicPart(revoked);
+      if (await this.#store.put([PARTITION, id], changed, { when }) !== undefined) {
+        return publicPart(changed);
       }
     }
   }

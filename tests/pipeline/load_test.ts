@@ -8,7 +8,10 @@ import type { KeyDirectory } from "../../src/pipeline/plugin.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
 import { builtins } from "../../plugins/mod.ts";
 
-const nobody: KeyDirectory = { verify: () => ({ ok: false, reason: "unknown" }) };
+const nobody: KeyDirectory = {
+  verify: () => ({ ok: false, reason: "unknown" }),
+  used: () => undefined,
+};
 
 async function load(source: string, entry: string = "", env: Record<string, string> = {}) {
   const folder = await Deno.makeTempDir();
@@ -18,7 +21,9 @@ async function load(source: string, entry: string = "", env: Record<string, stri
     const loaded = parseConfig(text, { file: `${folder}/config.yaml`, env: (name) => env[name] });
     const log = openLog({ level: "error", format: "json", write: () => {} });
     const store = openMemoryStore({ clock: systemClock });
-    return await loadPlugins({ loaded, builtins, store, keys: nobody, log, clock: systemClock });
+    const memory = new Map();
+    const clock = systemClock;
+    return await loadPlugins({ loaded, builtins, store, keys: nobody, log, clock, memory });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

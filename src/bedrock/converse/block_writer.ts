@@ -7,6 +7,7 @@
  */
 import { WireEvent } from "../../anthropic/event.ts";
 import type { ContentBlock, Delta } from "../../anthropic/types.ts";
+import { concatBytes } from "../../bytes.ts";
 import { brokenAnswer } from "../errors.ts";
 import { SYNTHETIC_SIGNATURE_PREFIX } from "./signature.ts";
 
@@ -27,6 +28,21 @@ export interface OpenBlock {
 /** The error of a tool call that is not whole: clients run a tool with whatever input they got. */
 export function brokenTool(): Error {
   return brokenAnswer("A tool call in the stream from Amazon Bedrock is in pieces: try again");
+}
+
+/**
+ * Hidden reasoning that came in parts.
+ *
+ * @throws {BedrockError} If a part is no base64
+ */
+export function joinBase64(parts: readonly string[]): string {
+  const [only = ""] = parts;
+  if (parts.length <= 1) return only;
+  try {
+    return concatBytes(parts.map((part) => Uint8Array.fromBase64(part))).toBase64();
+  } catch (error) {
+    throw brokenAnswer("Hidden reasoning from Amazon Bedrock is no base64: try again", error);
+  }
 }
 
 /** Appends one answer's block events. */

@@ -8,12 +8,11 @@
  * @module
  */
 import { WireEvent } from "../../anthropic/event.ts";
-import { concatBytes } from "../../bytes.ts";
 import type { ContentBlock } from "../../anthropic/types.ts";
 import { brokenAnswer } from "../errors.ts";
 import type { Frame } from "../frames.ts";
 import type { FrameEvents } from "../stream.ts";
-import { BlockWriter, brokenTool, type OpenBlock } from "./block_writer.ts";
+import { BlockWriter, brokenTool, joinBase64, type OpenBlock } from "./block_writer.ts";
 import { citationOf } from "./citations.ts";
 import { StopWatcher } from "./stop_sequences.ts";
 import { emptyUsage, type Ending, endingOf, usageOf } from "./usage.ts";
@@ -28,6 +27,8 @@ export interface ConverseAnswerOptions {
   readonly names: { toClient(name: string): string };
   /** Stop sequences to watch for. */
   readonly stopSequences: readonly string[];
+  /** Told the service tier that served, when Bedrock tells it. */
+  readonly onTier?: (tier: string) => void;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -52,16 +53,6 @@ interface HeldReasoning {
   readonly source: number;
   /** Base64. */
   readonly parts: string[];
-}
-
-function joinBase64(parts: readonly string[]): string {
-  const [only = ""] = parts;
-  if (parts.length <= 1) return only;
-  try {
-    return concatBytes(parts.map((part) => Uint8Array.fromBase64(part))).toBase64();
-  } catch (error) {
-    throw brokenAnswer("Hidden reasoning from Amazon Bedrock is no base64: try again", error);
-  }
 }
 
 /** Reads one streamed answer. */
@@ -286,6 +277,8 @@ export class ConverseDecoder implements FrameEvents {
   #finish({ usage, serviceTier }: Json, out: WireEvent[]): void {
     if (this.#finished || this.#ending === undefined) return;
     this.#finished = true;
+    const { type } = object(serviceTier);
+    if (typeof type === "string") this.#options.onTier?.(type);
     out.push(
       WireEvent.from({
         type: "message_delta",
