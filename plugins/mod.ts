@@ -5,6 +5,7 @@
  */
 import type { PluginFactory } from "../src/pipeline/plugin.ts";
 import auth from "./auth.ts";
+import tier from "./tier.ts";
 
 /** Name under `use:` in config.yaml, and what makes the plugin. */
-export const builtins: Readonly<Record<string, PluginFactory>> = { auth };
+export const builtins: Readonly<Record<string, PluginFactory>> = { auth, tier };

@@ -70,13 +70,13 @@ class OnCallContext extends RefusingContext implements CallContext {
     return this.run.exchange.tier;
   }
 
-  estimate(): CallEstimate {
-    return this.run.exchange.estimate();
-  }
-
   set tier(tier: ServiceTier | undefined) {
     this.run.mustBeLive("change the tier");
     this.run.exchange.tier = tier;
+  }
+
+  estimate(): CallEstimate {
+    return this.run.exchange.estimate();
   }
 }
 
