@@ -28,7 +28,18 @@ const schema = z.strictObject({
 });
 
 /** US dollars per million tokens. */
-export type Price = z.output<typeof price>;
+export interface Price {
+  /** Input. */
+  readonly input: number;
+  /** Output. */
+  readonly output: number;
+  /** Read from the cache; as input when absent. */
+  readonly cache_read?: number | undefined;
+  /** Written to the cache for five minutes; as input when absent. */
+  readonly cache_write_5m?: number | undefined;
+  /** Written to the cache for an hour; as the other when absent. */
+  readonly cache_write_1h?: number | undefined;
+}
 
 /** Tokens by kind, of one answer. */
 export interface BilledTokens {
