@@ -1,68 +1,21 @@
-/**
- * Claude Code itself, through Outcrop and the simulator: it runs a Bash tool and is given the result.
- *
- * Its program is installed by `.ci/run` (or `deno task clients`) into `tests/clients/.cache`; without it these
- * tests fail, and say so: they are never skipped.
- */
+/** Claude Code itself, through Outcrop and the simulator: it runs a Bash tool and is given the result. */
 import assert from "node:assert/strict";
-import { type Harness, withHarness } from "../harness.ts";
+import { withHarness } from "../harness.ts";
+import { claude, programOf, VERSIONS } from "./claude_code_program.ts";
 
-const VERSION = "2.1.330";
-const HERE = new URL(".", import.meta.url).pathname;
-const PROGRAM = `${HERE}.cache/node_modules/@anthropic-ai/claude-code-linux-x64/claude`;
+const BASH = ["--allowedTools", "Bash"];
 
-interface Result {
-  readonly code: number;
-  readonly result: string;
-  readonly isError: boolean;
-  readonly stderr: string;
+for (const version of VERSIONS) {
+  Deno.test(`Claude Code ${version} is installed for these tests`, async () => {
+    const command = new Deno.Command(programOf(version), { args: ["--version"], stdout: "piped" });
+    const { stdout } = await command.output();
+    assert.ok(new TextDecoder().decode(stdout).startsWith(version));
+  });
 }
-
-async function claude(harness: Harness, prompt: string, args: readonly string[]): Promise<Result> {
-  const home = await Deno.makeTempDir();
-  try {
-    const command = new Deno.Command(PROGRAM, {
-      args: ["-p", prompt, "--output-format", "json", "--allowedTools", "Bash", ...args],
-      clearEnv: true,
-      env: {
-        PATH: Deno.env.get("PATH") ?? "",
-        HOME: home,
-        ANTHROPIC_BASE_URL: harness.url,
-        ANTHROPIC_API_KEY: harness.key,
-        DISABLE_TELEMETRY: "1",
-        DISABLE_ERROR_REPORTING: "1",
-        DISABLE_AUTOUPDATER: "1",
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-        CLAUDE_CODE_MAX_RETRIES: "2",
-      },
-      cwd: home,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    });
-    const { code, stdout, stderr } = await command.output();
-    const text = new TextDecoder().decode(stdout);
-    const answer = text.trim() === "" ? {} : JSON.parse(text);
-    return {
-      code,
-      result: String(answer.result ?? ""),
-      isError: answer.is_error === true,
-      stderr: new TextDecoder().decode(stderr),
-    };
-  } finally {
-    await Deno.remove(home, { recursive: true });
-  }
-}
-
-Deno.test(`Claude Code ${VERSION} is installed for these tests`, async () => {
-  const command = new Deno.Command(PROGRAM, { args: ["--version"], stdout: "piped" });
-  const { stdout } = await command.output();
-  assert.match(new TextDecoder().decode(stdout), new RegExp(`^${VERSION.replaceAll(".", "\\.")}`));
-});
 
 Deno.test("Claude Code runs a Bash tool through invoke, and its result arrives well formed", async () => {
   await withHarness({}, async (harness) => {
-    const answer = await claude(harness, "run the tool", []);
+    const answer = await claude(harness, "run the tool", { args: BASH });
     assert.equal(answer.code, 0, answer.stderr);
     assert.equal(answer.isError, false);
     assert.match(answer.result, /The tool said: outcrop-tool-ok/);
@@ -86,7 +39,9 @@ for (const model of ["claude-opus-5-5", "claude-sonnet-4-5"]) {
   Deno.test(`Claude Code, as for ${model}, runs a Bash tool on a Qwen model through converse`, async () => {
     const config = 'models: { aliases: { "claude-*": qwen.qwen3-coder-30b-a3b-v1:0 } }\n';
     await withHarness({ config }, async (harness) => {
-      const answer = await claude(harness, "run the tool", ["--model", model]);
+      const answer = await claude(harness, "run the tool", {
+        args: [...BASH, "--model", model],
+      });
       assert.equal(answer.code, 0, answer.stderr);
       assert.equal(answer.isError, false);
       assert.match(answer.result, /The tool said: outcrop-tool-ok/);

@@ -4,46 +4,59 @@
  */
 const HERE = new URL(".", import.meta.url).pathname;
 const CACHE = `${HERE}.cache`;
-const CLAUDE_CODE = "@anthropic-ai/claude-code-linux-x64@2.1.330";
+const INSTALLED = `${CACHE}/installed.json`;
+const TESTS = ["claude_code.ts", "claude_code_scenarios.ts", "agent_sdk.ts"];
+
+const CLAUDE_CODE = "npm:@anthropic-ai/claude-code-linux-x64";
+/** Claude Code's programs themselves, without the script that would choose one for the platform. */
+const MANIFEST = JSON.stringify({
+  private: true,
+  dependencies: {
+    "claude-code-2.1.330": `${CLAUDE_CODE}@2.1.330`,
+    "claude-code-2.1.197": `${CLAUDE_CODE}@2.1.197`,
+    "@anthropic-ai/claude-agent-sdk": "0.3.330",
+    "zod": "4.6.7",
+  },
+});
 
 function write(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
 
-async function exists(path: string): Promise<boolean> {
+/** What the last install that came to its end has installed. */
+async function installed(): Promise<string | undefined> {
   try {
-    await Deno.stat(path);
-    return true;
+    return await Deno.readTextFile(INSTALLED);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
 
 async function install(): Promise<void> {
-  if (await exists(`${CACHE}/node_modules/@anthropic-ai/claude-code-linux-x64/claude`)) return;
+  if (await installed() === MANIFEST) return;
   await Deno.mkdir(CACHE, { recursive: true });
-  await Deno.writeTextFile(`${CACHE}/package.json`, '{"private":true}\n');
-  write(`Installing ${CLAUDE_CODE} (some 240 MB)\n`);
-  // The program itself, without the script that would choose it for the platform.
+  await Deno.writeTextFile(`${CACHE}/package.json`, MANIFEST);
+  write("Installing two versions of Claude Code and its Agent SDK (some 660 MB)\n");
   const npm = new Deno.Command("npm", {
     args: [
       "install",
+      "--omit=optional", // the Agent SDK's own copy of Claude Code
       "--no-audit",
       "--no-fund",
       "--ignore-scripts",
       "--loglevel=error",
-      CLAUDE_CODE,
     ],
     cwd: CACHE,
     stdin: "null",
   });
   const { code } = await npm.spawn().status;
   if (code !== 0) Deno.exit(code);
+  await Deno.writeTextFile(INSTALLED, MANIFEST);
 }
 
 await install();
 const tests = new Deno.Command(Deno.execPath(), {
-  args: ["run", "--allow-all", `${HERE}../run.ts`, `${HERE}claude_code.ts`],
+  args: ["run", "--allow-all", `${HERE}../run.ts`, ...TESTS.map((file) => `${HERE}${file}`)],
 });
 Deno.exit((await tests.spawn().status).code);
