@@ -3,11 +3,9 @@
  *
  * A behaviour is chosen by the model id (`sim.throttle-2`, `anthropic.sim-think`) or by a mark in the last user
  * text (`[[sim:throttle-2]]`, `[[sim:tool Bash {"command":"ls"}]]`); without either the model acts as an agent.
- * A mark of `sequence` holds for all turns that follow it: `[[sim:sequence think Bash {"command":"ls"} ;; stop-max]]`
- * thinks and calls a tool, is cut off in its next turn, and acts as an agent from then on.
  * @module
  */
-import { type Conversation, type Json, object, objects, type OfferedTool } from "./conversation.ts";
+import { type Conversation, type Json, object, type OfferedTool } from "./conversation.ts";
 import { CoralError } from "./coral.ts";
 import { call, type Fault, inParts, type Plan, say, signatureOf } from "./plan.ts";
 
@@ -69,10 +67,13 @@ const agent: Behaviour = ({ conversation }) => {
   return say("Hello from the simulated model.");
 };
 
-/** The call in `Bash {"command":"ls"}`. */
-function callOf(argument: string): Plan {
-  const [name = "", ...json] = argument.split(" ");
-  return call(name, JSON.parse(json.join(" ") || "{}"));
+/** The call in `Bash {"command":"ls"}`; `mcp__city*` is the first offered tool whose name begins so. */
+function callOf(argument: string, { tools }: Conversation): Plan {
+  const [wanted = "", ...json] = argument.split(" ");
+  const offered = wanted.endsWith("*")
+    ? tools.find(({ name }) => name.startsWith(wanted.slice(0, -1)))
+    : undefined;
+  return call(offered?.name ?? wanted, JSON.parse(json.join(" ") || "{}"));
 }
 
 function failing(what: Fault): Behaviour {
@@ -106,9 +107,12 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   }),
   think: ({ argument, conversation }) => {
     const text = "Let me think about this for a moment.";
-    const tool = conversation.toolResult === undefined ? conversation.tools[0] : undefined;
-    const thought = tool === undefined ? say("I have thought.") : call(tool.name, inputOf(tool));
-    const after = argument === "" ? thought : callOf(argument);
+    const [tool] = conversation.tools;
+    const after = conversation.toolResult !== undefined || tool === undefined
+      ? say("I have thought.")
+      : argument === ""
+      ? call(tool.name, inputOf(tool))
+      : callOf(argument, conversation);
     return {
       ...after,
       steps: [{ kind: "thinking", text, signature: signatureOf(text) }, ...after.steps],
@@ -125,19 +129,7 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
     if (conversation.toolResult !== undefined) {
       return say(`The tool said: ${conversation.toolResult}`);
     }
-    return callOf(argument);
-  },
-  sequence: (situation) => {
-    const { argument, conversation } = situation;
-    const step = argument.split(" ;; ")[turnsSinceSequence(conversation)];
-    const chosen = parseBehaviour(step ?? "");
-    if (chosen === undefined) return agent(situation);
-    const fresh = { ...conversation, toolResult: undefined }; // a step does not depend on the last one's result
-    return (BEHAVIOURS[chosen.name] ?? agent)({
-      ...situation,
-      conversation: fresh,
-      argument: chosen.argument,
-    });
+    return callOf(argument, conversation);
   },
   noinput: ({ conversation }) => call(conversation.tools[0]?.name ?? "ping", {}, false),
   parallel: ({ conversation }) => {
@@ -233,7 +225,6 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
 };
 
 const MARK = /\[\[sim:([^\]]*(?:\][^\]]+)*)\]\]/;
-const SEQUENCE_MARK = /\[\[sim:(sequence [^\]]*(?:\][^\]]+)*)\]\]/;
 const BY_LENGTH = Object.keys(BEHAVIOURS).sort((a, b) => b.length - a.length);
 
 /** The behaviour's name and argument in `throttle-2` or `tool Bash {…}`; undefined if it is none. */
@@ -244,29 +235,9 @@ function parseBehaviour(text: string): { name: string; argument: string } | unde
   return name === undefined ? undefined : { name, argument: text.slice(name.length + 1) };
 }
 
-function userTexts({ role, content }: Json): string[] {
-  if (role !== "user") return [];
-  if (typeof content === "string") return [content];
-  return objects(content).map(({ text }) => String(text ?? ""));
-}
-
-function sequenceMarkIn(message: Json): string | undefined {
-  return userTexts(message).map((text) => SEQUENCE_MARK.exec(text)?.[1]).findLast((mark) =>
-    mark !== undefined
-  );
-}
-
-/** How many answers stand behind the newest mark of a sequence. */
-function turnsSinceSequence({ body }: Conversation): number {
-  const messages = objects(body.messages);
-  const since = messages.findLastIndex((message) => sequenceMarkIn(message) !== undefined);
-  return messages.slice(since).filter(({ role }) => role === "assistant").length;
-}
-
 /** What the model does about a request: by the mark in the text, else by its id, else as an agent. */
 export function planFor(modelId: string, conversation: Conversation, earlier: number): Plan {
-  const mark = MARK.exec(conversation.lastUserText)?.[1] ??
-    objects(conversation.body.messages).map(sequenceMarkIn).findLast((one) => one !== undefined);
+  const mark = MARK.exec(conversation.lastUserText)?.[1];
   const fromId = /(?:^|[./])sim[.-](.+)$/.exec(modelId)?.[1];
   const chosen = parseBehaviour(mark ?? "") ?? parseBehaviour(fromId ?? "") ??
     { name: "agent", argument: "" };

@@ -1,0 +1,41 @@
+/**
+ * Turns said in advance, on whichever wire they are asked for, each with ids of its own: Claude Code takes
+ * answers of one id for one answer, and the scripted models always say the same.
+ * @module
+ */
+import { anthropicEvents } from "../../src/simulator/anthropic_wire.ts";
+import { ofAnthropic } from "../../src/simulator/conversation.ts";
+import { converseEvents } from "../../src/simulator/converse_wire.ts";
+import type { Plan } from "../../src/simulator/plan.ts";
+import type { Simulator } from "../../src/simulator/simulator.ts";
+import { CONVERSE_WIRE, invokeWire, type Wire } from "../../src/simulator/stream.ts";
+
+const EMPTY = ofAnthropic({});
+
+function withOwnIds<T>(events: readonly T[], turn: number): T[] {
+  const text = JSON.stringify(events)
+    .replaceAll("msg_bdrk_sim01", `msg_bdrk_turn${turn}`)
+    .replaceAll(/(toolu_bdrk_|tooluse_)sim/g, `$1turn${turn}n`);
+  return JSON.parse(text);
+}
+
+/** The next requests to a model, which must stream, are answered by these plans. */
+export function scriptTurns(simulator: Simulator, plans: readonly Plan[]): void {
+  plans.forEach((plan, turn) => {
+    simulator.script({
+      status: 200,
+      headers: {},
+      stream(route, random) {
+        const wire: Wire = route === "converse" ? CONVERSE_WIRE : invokeWire(random);
+        const events = route === "converse"
+          ? converseEvents(plan, EMPTY, random)
+          : anthropicEvents("anthropic.scripted", plan, { conversation: EMPTY, metrics: true })
+            .map((payload) => ({ type: String(payload.type), payload }));
+        return withOwnIds(events, turn).map((event) => ({
+          kind: "bytes",
+          bytes: wire.event(event),
+        }));
+      },
+    });
+  });
+}
