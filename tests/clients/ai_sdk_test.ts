@@ -219,6 +219,30 @@ test("thinks, and replays it to who signed it", ALL, async ({ ask, harness, lane
   );
 });
 
+/** By behaviour: what the SDK says of how it ended. */
+const ENDINGS = {
+  mumble: "stop", // reasoning that nobody has signed
+  "stop-max": "length",
+  "stop-sequence": "stop",
+  "stop-guardrail": "content-filter",
+} as const;
+
+for (const [behaviour, reason] of Object.entries(ENDINGS)) {
+  test(`ends as the model does (${behaviour})`, ALL, async ({ ask }) => {
+    const { finishReason, text } = await ask(`[[sim:${behaviour}]]`);
+    assert.equal(finishReason, reason);
+    assert.notEqual(text, "");
+  });
+}
+
+test("calls a tool that takes nothing", ALL, async ({ ask }) => {
+  const tools = {
+    weather: tool({ inputSchema: z.object({}), execute: () => "sunny everywhere" }),
+  };
+  const { text } = await ask("[[sim:noinput]]", { tools });
+  assert.equal(text, "The tool said: sunny everywhere");
+});
+
 test(
   "gets an object of the shape it asks for",
   CLAUDE,
