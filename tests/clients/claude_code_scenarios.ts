@@ -41,7 +41,9 @@ const LONG = "say_a_word_about_the_city_whose_name_is_given_in_a_way_that_nobody
 function mcpServer(tool: string): string[] {
   const script = new URL("./mcp_server.ts", import.meta.url).pathname;
   const args = ["run", "--no-config", "--no-lock", script, tool, "mcp-said"];
-  const servers = { outcrop: { command: Deno.execPath(), args } };
+  // Deno's cache is this machine's: it would still write to one in the run's home while that is removed.
+  const env = { DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno` };
+  const servers = { outcrop: { command: Deno.execPath(), args, env } };
   return [
     "--mcp-config",
     JSON.stringify({ mcpServers: servers }),
