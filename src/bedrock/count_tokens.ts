@@ -156,6 +156,7 @@ function nativeBody(target: Target, question: CountQuestion, route: "invoke" | "
     target: { modelId: target.modelId, baseId: target.baseId, route, tier: undefined },
     betas: question.betas,
     refusedBetas: [],
+    systemRefused: false,
     betaRules: [],
     stream: false,
   });

@@ -7,12 +7,16 @@
 import type { MessagesRequest } from "../anthropic/types.ts";
 import { asksForFormat } from "./format/asked.ts";
 
-/** What is done by other means: a format by a tool, tools without a stream, stop sequences by us, the default tier. */
+/**
+ * What is done by other means: a format by a tool, tools without a stream, stop sequences by us, the default tier,
+ * instructions in mid-conversation as text of the user's.
+ */
 export type OtherMeans =
   | "output_config.format"
   | "service_tier"
   | "stop_sequences"
   | "streamed tools"
+  | "system messages"
   | "tool_choice";
 
 /** What of a request tells whether it asked for what was refused. */
@@ -51,6 +55,11 @@ const TABLE: readonly Row[] = [
     name: "stop_sequences",
     refusal: /doesn't support the stopSequences field/,
     asked: ({ body }) => (body.stop_sequences ?? []).length > 0,
+  },
+  {
+    name: "system messages",
+    refusal: /Unexpected role "system"|messages\.\d+\.role: |messages\.\d+\.member\.role/,
+    asked: ({ body }) => body.messages.some(({ role }) => role === "system"),
   },
   {
     name: "tool_choice",

@@ -80,6 +80,7 @@ function prepareNative(target: Target, question: Question, rules: readonly BetaR
     target: { ...target, route },
     betas: question.betas,
     refusedBetas: question.refusedBetas,
+    systemRefused: question.refused.includes("system messages"),
     betaRules: rules,
     stream: streamed,
   });
@@ -110,6 +111,7 @@ function withOtherMeans(quirks: Quirks, refused: readonly OtherMeans[]): Quirks 
     ...(refused.includes("streamed tools") ? { tools: "whole" } : {}),
     ...(refused.includes("stop_sequences") ? { stopSequences: "emulate" } : {}),
     ...(refused.includes("tool_choice") ? { toolChoice: [] } : {}),
+    ...(refused.includes("system messages") ? { systemTurns: false } : {}),
   };
 }
 

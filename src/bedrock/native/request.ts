@@ -32,6 +32,8 @@ export interface NativeInput {
   readonly betas: readonly string[];
   /** Betas that the model was found to refuse. */
   readonly refusedBetas: readonly string[];
+  /** Whether the model was found to refuse messages of role `system`. */
+  readonly systemRefused: boolean;
   /** The operator's rules on betas. */
   readonly betaRules: readonly BetaRule[];
   /** Whether a stream is wanted. */
@@ -120,7 +122,8 @@ export function buildNativeRequest(input: NativeInput): NativeBuilt {
     refused: input.refusedBetas,
     rules: input.betaRules,
   });
-  const rewritten = rewriteNative(input.body, { baseId, route, betas: betas.send });
+  const { systemRefused } = input;
+  const rewritten = rewriteNative(input.body, { baseId, route, betas: betas.send, systemRefused });
   const stripped = withoutFields(
     route === "invoke" ? rewritten.body : withLegalUserId(rewritten.body),
     [...DROPPED_FIELDS, ...route === "invoke" ? DROPPED_ON_INVOKE : [], ...betas.fields],

@@ -18,6 +18,8 @@ export interface RewriteOptions {
   readonly route: "invoke" | "messages" | "mantle";
   /** Betas that are sent. */
   readonly betas: readonly string[];
+  /** Whether the model was found to refuse messages of role `system`. */
+  readonly systemRefused: boolean;
 }
 
 /** A body rewritten, and what was left out. */
@@ -122,7 +124,8 @@ class Rewriter {
 
   /** What is said in mid-conversation, as far as the model takes it there. */
   conversation(given: MessagesRequest): MessagesRequest {
-    const { systemMessages } = claudeFeatures(this.#options.baseId);
+    const { baseId, systemRefused } = this.#options;
+    const systemMessages = claudeFeatures(baseId).systemMessages && !systemRefused;
     const changes = systemMessages && this.sent("mid-conversation-tool-changes-");
     const changed = changes ? given : foldToolChanges(given);
     const { body, dropped } = this.sent("tool-search-tool-")
