@@ -200,9 +200,28 @@ scenario("instructs in mid-conversation", async ({ run, lane }) => {
     return assert.deepEqual(turns.slice(1).map(({ blocks }) => textOf(blocks)), told);
   }
   assert.deepEqual(turns.map(({ role }) => role), ["user"]);
-  const folded = `<system-reminder>\n${told[0]?.trim()}\n</system-reminder>`;
-  assert.ok(textOf(turns[0]?.blocks ?? []).endsWith(folded));
+  assert.ok(textOf(turns[0]?.blocks ?? []).endsWith(folded(told)));
 });
+
+function folded([text = ""]: readonly string[]): string {
+  return `<system-reminder>\n${text.trim()}\n</system-reminder>`;
+}
+
+Deno.test("Claude Code 2.1.330 on invoke instructs Claude Sonnet 5.5, which takes it from the user only", () =>
+  withHarness({}, async (harness) => {
+    const { exchanged, result } = await claude(harness, "hello", {
+      args: ["--model", "claude-sonnet-5-5"],
+    });
+    assert.equal(result, "Hello from the simulated model.");
+    const [request, ...more] = bedrockRequests(harness);
+    assert.deepEqual(more, []);
+    assert.match(request?.path ?? "", /claude-sonnet-5-5\/invoke-with-response-stream$/);
+    const told = systemTexts(exchanged.at(-1)?.sent ?? "");
+    assert.equal(told.length, 1);
+    const turns = request?.turns ?? [];
+    assert.ok(turns.every(({ role }) => role === "user"));
+    assert.ok(textOf(turns.at(-1)?.blocks ?? []).endsWith(folded(told)));
+  }));
 
 scenario("goes on where max_tokens cut it off", async ({ run }) => {
   const { run: { result }, requests } = await run("[[sim:stop-max]] go");
