@@ -109,7 +109,7 @@ function planOf(asked: Asked, { modelId }: Route, conversation: Conversation): P
   const key = `${modelId}\n${conversation.lastUserText}`;
   const earlier = counts.get(key) ?? 0;
   counts.set(key, earlier + 1);
-  return planFor(modelId, conversation, earlier);
+  return { ...planFor(modelId, conversation, earlier), serial: ++asked.state.answers };
 }
 
 function wireOf({ kind }: Route, asked: Asked): Wire {

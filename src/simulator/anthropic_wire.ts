@@ -6,7 +6,7 @@
  */
 import { type Conversation, type Json } from "./conversation.ts";
 import { converseUsage } from "./converse_wire.ts";
-import type { Plan, Step } from "./plan.ts";
+import { type Plan, serialText, type Step } from "./plan.ts";
 
 function modelName(modelId: string): string {
   return modelId.split("/").at(-1)?.replace(/^.*anthropic\./, "").replace(/-v\d(:\d)?$/, "") ??
@@ -35,36 +35,36 @@ function stopReason({ stopReason: reason }: Plan): string {
   return STOP_REASONS[reason] ?? reason;
 }
 
-function toolId(index: number): string {
-  return `toolu_bdrk_sim${String(index).padStart(18, "0")}`;
+function toolId(plan: Plan, index: number): string {
+  return `toolu_bdrk_sim${serialText(plan)}${String(index).padStart(12, "0")}`;
 }
 
-function block(step: Step, index: number): Json {
+function block(plan: Plan, step: Step, index: number): Json {
   switch (step.kind) {
     case "text":
       return { type: "text", text: step.parts.join("") };
     case "thinking":
       return { type: "thinking", thinking: step.text, signature: step.signature ?? "" };
     case "tool":
-      return { type: "tool_use", id: toolId(index), name: step.name, input: step.input };
+      return { type: "tool_use", id: toolId(plan, index), name: step.name, input: step.input };
   }
 }
 
 /** A whole message. */
 export function anthropicAnswer(modelId: string, plan: Plan, conversation: Conversation): Json {
   return {
-    id: "msg_bdrk_sim01",
+    id: `msg_bdrk_sim${serialText(plan)}`,
     type: "message",
     role: "assistant",
     model: modelName(modelId),
-    content: plan.steps.map(block),
+    content: plan.steps.map((step, index) => block(plan, step, index)),
     stop_reason: stopReason(plan),
     stop_sequence: plan.stopSequence ?? null,
     usage: usage(plan, conversation),
   };
 }
 
-function stepEvents(step: Step, index: number): Json[] {
+function stepEvents(plan: Plan, step: Step, index: number): Json[] {
   const delta = (value: Json): Json => ({ type: "content_block_delta", index, delta: value });
   const start = (content_block: Json): Json => ({
     type: "content_block_start",
@@ -90,7 +90,7 @@ function stepEvents(step: Step, index: number): Json[] {
       const json = JSON.stringify(step.input);
       const parts = step.deltas ? ["", json.slice(0, 7), json.slice(7)] : [""];
       return [
-        start({ type: "tool_use", id: toolId(index), name: step.name, input: {} }),
+        start({ type: "tool_use", id: toolId(plan, index), name: step.name, input: {} }),
         ...parts.map((partial_json) => delta({ type: "input_json_delta", partial_json })),
         stop,
       ];
@@ -127,7 +127,7 @@ export function anthropicEvents(
         usage: { ...counts, output_tokens: 1 },
       },
     },
-    ...plan.steps.flatMap(stepEvents),
+    ...plan.steps.flatMap((step, index) => stepEvents(plan, step, index)),
     {
       type: "message_delta",
       delta: { stop_reason: stopReason(plan), stop_sequence: plan.stopSequence ?? null },

@@ -96,11 +96,17 @@ export function ofConverse(body: Json): Conversation {
   };
 }
 
+/** Blocks of the last user turn: messages of one role in a row are one turn at Anthropic. */
+function lastUserBlocks(messages: readonly Json[]): readonly Json[] {
+  const end = messages.findLastIndex(({ role }) => role === "user") + 1;
+  const begin = messages.slice(0, end).findLastIndex(({ role }) => role === "assistant") + 1;
+  return messages.slice(begin, end).filter(({ role }) => role === "user").flatMap(contentOf);
+}
+
 /** Reads an Anthropic body. */
 export function ofAnthropic(body: Json): Conversation {
   const messages = objects(body.messages);
-  const last = messages.findLast(({ role }) => role === "user") ?? {};
-  const blocks = contentOf(last);
+  const blocks = lastUserBlocks(messages);
   const results = blocks.filter(({ type }) => type === "tool_result");
   const choice = object(body.tool_choice);
   return {

@@ -6,7 +6,7 @@
  * @module
  */
 import { type Conversation, countTokens, object } from "./conversation.ts";
-import type { Plan, Step } from "./plan.ts";
+import { type Plan, serialText, type Step } from "./plan.ts";
 import { padding, type Random } from "./random.ts";
 
 /** One event of a stream. */
@@ -40,11 +40,11 @@ export function converseUsage(plan: Plan, conversation: Conversation): Record<st
   };
 }
 
-function toolUseId(index: number): string {
-  return `tooluse_sim${String(index).padStart(20, "0")}`;
+function toolUseId(plan: Plan, index: number): string {
+  return `tooluse_sim${serialText(plan)}${String(index).padStart(14, "0")}`;
 }
 
-function block(step: Step, index: number): unknown {
+function block(plan: Plan, step: Step, index: number): unknown {
   switch (step.kind) {
     case "text":
       return { text: step.parts.join("") };
@@ -59,7 +59,7 @@ function block(step: Step, index: number): unknown {
     case "tool":
       return {
         toolUse: {
-          toolUseId: toolUseId(index),
+          toolUseId: toolUseId(plan, index),
           name: step.name,
           input: step.input,
           type: "tool_use",
@@ -87,7 +87,12 @@ function servedTier(conversation: Conversation): Record<string, unknown> {
 export function converseAnswer(plan: Plan, conversation: Conversation): unknown {
   return {
     metrics: { latencyMs: 12 },
-    output: { message: { role: "assistant", content: plan.steps.map(block) } },
+    output: {
+      message: {
+        role: "assistant",
+        content: plan.steps.map((step, index) => block(plan, step, index)),
+      },
+    },
     stopReason: plan.stopReason,
     usage: converseUsage(plan, conversation),
     ...extraFields(plan, conversation),
@@ -95,7 +100,7 @@ export function converseAnswer(plan: Plan, conversation: Conversation): unknown 
   };
 }
 
-function stepEvents(step: Step, index: number): ConverseEvent[] {
+function stepEvents(plan: Plan, step: Step, index: number): ConverseEvent[] {
   const delta = (value: unknown): ConverseEvent => ({
     type: "contentBlockDelta",
     payload: { contentBlockIndex: index, delta: value },
@@ -114,7 +119,7 @@ function stepEvents(step: Step, index: number): ConverseEvent[] {
       return [...parts, ...signed, stop];
     }
     case "tool": {
-      const start = { toolUse: { toolUseId: toolUseId(index), name: step.name } };
+      const start = { toolUse: { toolUseId: toolUseId(plan, index), name: step.name } };
       const json = JSON.stringify(step.input);
       const parts = step.deltas
         ? [json.slice(0, 7), json.slice(7)].filter((part) => part !== "")
@@ -136,7 +141,7 @@ export function converseEvents(
 ): ConverseEvent[] {
   const events: ConverseEvent[] = [
     { type: "messageStart", payload: { role: "assistant" } },
-    ...plan.steps.flatMap((step, index) => stepEvents(step, 2 * index)),
+    ...plan.steps.flatMap((step, index) => stepEvents(plan, step, 2 * index)),
     {
       type: "messageStop",
       payload: { stopReason: plan.stopReason, ...extraFields(plan, conversation) },

@@ -36,6 +36,8 @@ export interface Plan {
   readonly stopReason: string;
   /** Stop sequence that was met. */
   readonly stopSequence?: string;
+  /** Which answer of the simulator's this is: its ids are made of it. */
+  readonly serial?: number;
   /** Tokens read from and written to the cache. */
   readonly cache?: { readonly read: number; readonly write: number };
   /** Milliseconds between two events. */
@@ -44,6 +46,11 @@ export interface Plan {
   readonly silentMs?: number;
   /** What goes wrong, and after how many events; the first event has number 1. */
   readonly fault?: { readonly after: number; readonly what: Fault };
+}
+
+/** Which answer, in as many digits as ids hold. */
+export function serialText({ serial = 1 }: Plan): string {
+  return String(serial).padStart(6, "0");
 }
 
 /** A signature that only this text has. */

@@ -123,6 +123,7 @@ export function startSimulator(options: SimulatorOptions = {}): Simulator {
     strict: settings.strict,
     scripts: [],
     counts: new Map(),
+    answers: 0,
   };
   const recorder = new Recorder();
   const stop = new AbortController();

@@ -18,4 +18,6 @@ export interface SimulatorState {
   readonly scripts: Script[];
   /** Requests that came before with the same model and text. */
   readonly counts: Map<string, number>;
+  /** Answers so far. */
+  answers: number;
 }

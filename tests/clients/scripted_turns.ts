@@ -12,16 +12,10 @@ import { CONVERSE_WIRE, invokeWire, type Wire } from "../../src/simulator/stream
 
 const EMPTY = ofAnthropic({});
 
-function withOwnIds<T>(events: readonly T[], turn: number): T[] {
-  const text = JSON.stringify(events)
-    .replaceAll("msg_bdrk_sim01", `msg_bdrk_turn${turn}`)
-    .replaceAll(/(toolu_bdrk_|tooluse_)sim/g, `$1turn${turn}n`);
-  return JSON.parse(text);
-}
-
 /** The next requests to a model, which must stream, are answered by these plans. */
 export function scriptTurns(simulator: Simulator, plans: readonly Plan[]): void {
-  plans.forEach((plan, turn) => {
+  plans.forEach((said, turn) => {
+    const plan = { ...said, serial: 900 + turn };
     simulator.script({
       status: 200,
       headers: {},
@@ -31,7 +25,7 @@ export function scriptTurns(simulator: Simulator, plans: readonly Plan[]): void 
           ? converseEvents(plan, EMPTY, random)
           : anthropicEvents("anthropic.scripted", plan, { conversation: EMPTY, metrics: true })
             .map((payload) => ({ type: String(payload.type), payload }));
-        return withOwnIds(events, turn).map((event) => ({
+        return events.map((event) => ({
           kind: "bytes",
           bytes: wire.event(event),
         }));
