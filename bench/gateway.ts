@@ -17,6 +17,6 @@ const gateway = await openGateway({
   env,
   provider: () => Promise.resolve({ accessKeyId: "AKIDBENCH", secretAccessKey: "bench" }),
 });
-startServer(gateway.services, { hostname: "127.0.0.1", port: Number(port) });
+startServer(gateway, { hostname: "127.0.0.1", port: Number(port) });
 const { key } = await gateway.keys.create({ name: "bench" });
 Deno.stdout.writeSync(new TextEncoder().encode(`${key}\n`));

@@ -49,6 +49,8 @@ export interface Harness {
   readonly server: Server;
   /** Lines of the gateway's log. */
   readonly log: readonly string[];
+  /** Takes another configuration, without `aws` and `store`, while it runs. */
+  reload(config: string): Promise<readonly string[]>;
   /** Calls `POST /v1/messages` with the key. */
   post(body: unknown, headers?: Record<string, string>): Promise<Response>;
   /** Stops both. */
@@ -60,10 +62,15 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const clock = options.clock ?? systemClock;
   const simulator = startSimulator({ clock: options.simulatorClock ?? systemClock });
   const log: string[] = [];
-  const text = `aws: { region: us-east-1, endpoint: "${options.endpoint ?? simulator.url}" }\n` +
-    `store: { use: memory }\n${options.config ?? ""}`;
   const env = (name: string) => name === "AWS_BEARER_TOKEN_BEDROCK" ? options.bearer : undefined;
-  const loaded = parseConfig(text, { file: `${options.base ?? Deno.cwd()}/config.yaml`, env });
+  const file = `${options.base ?? Deno.cwd()}/config.yaml`;
+  const endpoint = options.endpoint ?? simulator.url;
+  const load = (config: string) =>
+    parseConfig(
+      `aws: { region: us-east-1, endpoint: "${endpoint}" }\nstore: { use: memory }\n${config}`,
+      { file, env },
+    );
+  const loaded = load(options.config ?? "");
   const credentials = options.credentials ?? SIMULATOR_CREDENTIALS;
   const gateway = await openGateway({
     loaded,
@@ -74,7 +81,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     provider: () =>
       credentials instanceof Error ? Promise.reject(credentials) : Promise.resolve(credentials),
   });
-  const server = startServer(gateway.services, { hostname: "127.0.0.1", port: 0 });
+  const server = startServer(gateway, { hostname: "127.0.0.1", port: 0 });
   const { key } = await gateway.keys.create({ name: "test" });
   return {
     url: server.url,
@@ -83,6 +90,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     gateway,
     server,
     log,
+    reload: (config) => gateway.reload(load(config)),
     post: (body, headers = {}) =>
       fetch(`${server.url}/v1/messages`, {
         method: "POST",

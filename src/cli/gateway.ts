@@ -2,12 +2,8 @@
  * Puts the gateway together from a configuration: the one place where all parts meet.
  * @module
  */
-import { builtins } from "../../plugins/mod.ts";
-import pricing from "../../plugins/pricing.yaml" with { type: "text" };
-import { ApiError } from "../anthropic/error.ts";
-import { TokenCounter } from "../bedrock/count_tokens.ts";
-import { Bedrock } from "../bedrock/bedrock.ts";
 import { Catalog } from "../bedrock/catalog.ts";
+import type { CatalogSnapshot } from "../bedrock/catalog_read.ts";
 import {
   type CredentialProvider,
   type CredentialSource,
@@ -15,26 +11,22 @@ import {
 } from "../bedrock/credentials.ts";
 import { bedrockHosts } from "../bedrock/endpoint.ts";
 import { Lessons } from "../bedrock/lessons.ts";
-import { Models } from "../bedrock/models.ts";
-import { betaRules } from "../bedrock/native/betas.ts";
-import { Profiles } from "../bedrock/profiles.ts";
 import { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { errorFields, type Log } from "../log.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
-import { Billing, type PricedModel } from "../pricing/billing.ts";
-import { Prices } from "../pricing/prices.ts";
-import { closePlugins, loadPlugins } from "../pipeline/load.ts";
+import { closePlugins } from "../pipeline/load.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
+import { assemble, type Foundation } from "./assemble.ts";
 import { openStore } from "../storage/open.ts";
 import type { Store } from "../storage/store.ts";
 
 /** A gateway that is put together, not yet listening. */
 export interface Gateway {
-  /** What the server serves with. */
+  /** What the server serves with; another after a reload. */
   readonly services: Services;
   /** API keys. */
   readonly keys: Keys;
@@ -42,6 +34,13 @@ export interface Gateway {
   readonly credentials: CredentialSource;
   /** The account's list of models, not yet asked for. */
   readonly catalog: Catalog;
+  /**
+   * Takes a changed configuration: requests that have begun end by the old one.
+   *
+   * @returns Parts of it that changed and are taken at the next start only
+   * @throws {Error} If anything in it cannot be used: the old one goes on whole
+   */
+  reload(loaded: LoadedConfig): Promise<readonly string[]>;
   /** Closes plugins and store. Call it when the server has stopped. */
   close(): Promise<void>;
 }
@@ -72,111 +71,118 @@ export interface GatewayOptions {
  */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { loaded, log, clock = systemClock, env = (name) => Deno.env.get(name) } = options;
-  const { config } = loaded;
-  const models = new Models(config);
-  const store = options.store ?? await openStore(config.store, { clock });
+  const { aws } = loaded.config;
+  const store = options.store ?? await openStore(loaded.config.store, { clock });
   const closeStore = () => options.store === undefined ? store.close() : Promise.resolve();
   try {
     const keys = await openKeys(store, { clock, env });
-    const memory = new Map<string, Map<string, unknown>>();
-    const plugins = await loadPlugins({ loaded, builtins, store, keys, log, clock, memory });
-    const billing = new Billing({
-      prices: await openPrices(config.pricing),
-      resolve: (model) => pricedModel(models, model),
-    });
     const credentials = openCredentials({
-      region: config.aws.region,
+      region: aws.region,
       clock,
       env,
       ...(options.provider === undefined ? {} : { provider: options.provider }),
-      ...(config.aws.profile === null ? {} : { profile: config.aws.profile }),
-      ...(config.aws.role_arn === null ? {} : { roleArn: config.aws.role_arn }),
+      ...(aws.profile === null ? {} : { profile: aws.profile }),
+      ...(aws.role_arn === null ? {} : { roleArn: aws.role_arn }),
     });
     const fips = env("AWS_USE_FIPS_ENDPOINT")?.toLowerCase() === "true";
     const sender = new Sender({
       credentials,
       clock,
-      hosts: (region) => bedrockHosts(region, config.aws.endpoint, fips),
+      hosts: (region) => bedrockHosts(region, aws.endpoint, fips),
     });
-    const lessons = new Lessons(store, clock);
-    const { region } = config.aws;
-    const profiles = new Profiles({ models, sender, clock, region, log });
-    const catalog = new Catalog({
-      sender,
-      region,
-      clock,
-      log,
-      onChange: (snapshot) => models.learnCatalog(snapshot),
-    });
-    const bedrock = new Bedrock({
-      betaRules: betaRules(config.models.betas),
-      fetchUrl: options.fetchUrl ?? fetchPublic,
-      profiles,
-      sender,
-      lessons,
-      clock,
-      retries: config.limits.retries,
-    });
-    const counter = new TokenCounter({ profiles, sender, clock });
-    const ready = readyCheck(store, credentials, log);
-    const background = new Background();
-    return {
-      services: {
-        config,
-        plugins,
-        models,
-        bedrock,
-        billing,
-        counter,
-        log,
-        clock,
-        ready,
-        background,
-      },
+    const foundation: Foundation = {
+      store,
       keys,
-      credentials,
-      catalog,
-      async close() {
-        await catalog.close();
-        await closePlugins(plugins);
-        await keys.settled();
-        await closeStore();
-      },
+      sender,
+      lessons: new Lessons(store, clock),
+      fetchUrl: options.fetchUrl ?? fetchPublic,
+      memory: new Map(),
+      log,
+      clock,
+      ready: readyCheck(store, credentials, log),
+      background: new Background(),
     };
+    return new RunningGateway({
+      services: await assemble(loaded, foundation),
+      foundation,
+      credentials,
+      closeStore,
+    });
   } catch (error) {
     await closeStore();
     throw error;
   }
 }
 
-/** What a name's price goes by; undefined where only Bedrock could tell. */
-function pricedModel(models: Models, name: string): PricedModel | undefined {
-  if (models.unknownProfiles(name).length > 0) return undefined;
-  try {
-    const { baseId, tier } = models.resolve(name).target;
-    return { baseId, tier };
-  } catch (error) {
-    if (error instanceof ApiError) return undefined; // the request will end by it
-    throw error;
+interface Opened {
+  readonly services: Services;
+  readonly foundation: Foundation;
+  readonly credentials: CredentialSource;
+  readonly closeStore: () => Promise<void>;
+}
+
+class RunningGateway implements Gateway {
+  readonly keys: Keys;
+  readonly credentials: CredentialSource;
+  readonly catalog: Catalog;
+  readonly #foundation: Foundation;
+  readonly #closeStore: () => Promise<void>;
+  /** Pipelines that were replaced: each closes when its last request has ended. */
+  readonly #retired = new Set<Promise<void>>();
+  #services: Services;
+  #snapshot: CatalogSnapshot | undefined;
+
+  constructor({ services, foundation, credentials, closeStore }: Opened) {
+    this.keys = foundation.keys;
+    this.credentials = credentials;
+    this.#services = services;
+    this.#foundation = foundation;
+    this.#closeStore = closeStore;
+    const { sender, clock, log } = foundation;
+    this.catalog = new Catalog({
+      sender,
+      region: services.config.aws.region,
+      clock,
+      log,
+      onChange: (snapshot) => {
+        this.#snapshot = snapshot;
+        this.#services.models.learnCatalog(snapshot);
+      },
+    });
+  }
+
+  get services(): Services {
+    return this.#services;
+  }
+
+  async reload(loaded: LoadedConfig): Promise<readonly string[]> {
+    const before = this.#services;
+    const kept = UNTIL_RESTART.filter((part) => !same(loaded.config[part], before.config[part]));
+    const { aws, listen, log, store } = before.config;
+    const config = { ...loaded.config, aws, listen, log, store };
+    const after = await assemble({ ...loaded, config }, this.#foundation);
+    if (this.#snapshot !== undefined) after.models.learnCatalog(this.#snapshot);
+    this.#services = after;
+    const retired = before.uses.free.then(() => closePlugins(before.plugins));
+    this.#retired.add(retired);
+    void retired.finally(() => this.#retired.delete(retired));
+    return kept;
+  }
+
+  async close(): Promise<void> {
+    await this.catalog.close();
+    await closePlugins(this.#services.plugins);
+    await Promise.all(this.#retired);
+    await this.keys.settled();
+    await this.#closeStore();
   }
 }
 
-/**
- * The prices of a file, or the built-in ones.
- *
- * @throws {Error} If the file cannot be read, or holds no prices
- */
-export async function openPrices(file: string | null): Promise<Prices> {
-  if (file === null) return Prices.parse(pricing, "the built-in prices");
-  let text: string;
-  try {
-    text = await Deno.readTextFile(file);
-  } catch (error) {
-    throw new Error(`Cannot read ${file}, which 'pricing' names: see that it is there`, {
-      cause: error,
-    });
-  }
-  return Prices.parse(text, file);
+/** Parts of config.yaml that a running server does not take anew. */
+const UNTIL_RESTART = ["aws", "listen", "log", "store"] as const;
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** Opens the keys of a store, under the secret of the environment if there is one. */

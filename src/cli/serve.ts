@@ -10,6 +10,7 @@ import { describeStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
 import { interrupted } from "./interrupted.ts";
+import { watchConfig } from "./watch_config.ts";
 import { listenFailure } from "./listen_failure.ts";
 
 interface ServeOptions extends ConfigOption {
@@ -48,11 +49,23 @@ async function serve(options: ServeOptions): Promise<void> {
   const server = listen(gateway, hostname, port);
   gateway.catalog.start();
   await announce({ gateway, loaded, log, server, hostname });
+  const stopWatching = await watchConfig({
+    files: () => [loaded.file, ...pricingOf(gateway)],
+    reload: async () => await gateway.reload(await loadConfigOption(options)),
+    clock: gateway.services.clock,
+    log,
+  });
   await interrupted();
+  stopWatching();
   log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {
     seconds: DRAIN_S,
   });
   await stop(gateway, server, log);
+}
+
+function pricingOf({ services }: Gateway): string[] {
+  const { pricing } = services.config;
+  return pricing === null ? [] : [pricing];
 }
 
 /**
@@ -62,7 +75,7 @@ async function serve(options: ServeOptions): Promise<void> {
  */
 export function listen(gateway: Gateway, hostname: string, port: number): Server {
   try {
-    return startServer(gateway.services, { hostname, port });
+    return startServer(gateway, { hostname, port });
   } catch (error) {
     throw listenFailure(hostname, port, error);
   }

@@ -11,19 +11,21 @@ import { jsonResponse, setCommonHeaders } from "./headers.ts";
 import { getHealth, getReady, getRoot } from "./health.ts";
 import { postMessages } from "./messages.ts";
 import { getModel, getModels } from "./models.ts";
-import type { Services } from "./services.ts";
+import type { ServicesSource } from "./services.ts";
 
 type Handler = (request: Request, id: string) => Response | Promise<Response>;
 
 /** The HTTP surface: path, method, handler. A path asked with another method is a 405. */
-function routesOf(services: Services): Readonly<Record<string, Readonly<Record<string, Handler>>>> {
+function routesOf(
+  source: ServicesSource,
+): Readonly<Record<string, Readonly<Record<string, Handler>>>> {
   return {
-    "/v1/messages": { POST: (request) => postMessages(services, request) },
-    "/v1/messages/count_tokens": { POST: (request) => postCountTokens(services, request) },
-    "/v1/models": { GET: (request) => getModels(services, request) },
-    "/v1/models/:id{.+}": { GET: (request, id) => getModel(services, request, id) },
+    "/v1/messages": { POST: (request) => postMessages(source.services, request) },
+    "/v1/messages/count_tokens": { POST: (request) => postCountTokens(source.services, request) },
+    "/v1/models": { GET: (request) => getModels(source.services, request) },
+    "/v1/models/:id{.+}": { GET: (request, id) => getModel(source.services, request, id) },
     "/health": { GET: getHealth },
-    "/ready": { GET: () => getReady(services) },
+    "/ready": { GET: () => getReady(source.services) },
     "/": { GET: getRoot },
     "/api/event_logging/batch": { POST: swallowEvents },
   };
@@ -64,9 +66,9 @@ function preflight(request: Request): Response {
 }
 
 /** The application: every answer of it, errors included, is in Anthropic's shape and has a `request-id`. */
-export function createApp(services: Services): Hono {
+export function createApp(source: ServicesSource): Hono {
   const app = new Hono({ strict: false });
-  for (const [path, handlers] of Object.entries(routesOf(services))) {
+  for (const [path, handlers] of Object.entries(routesOf(source))) {
     const allowed = Object.keys(handlers).flatMap((method) =>
       method === "GET" ? [method, "HEAD"] : [method]
     );
@@ -88,7 +90,7 @@ export function createApp(services: Services): Hono {
     );
   });
   app.onError((error) => {
-    logError(services.log, error);
+    logError(source.services.log, error);
     return errorResponse(toApiError(error));
   });
   return app;

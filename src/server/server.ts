@@ -5,7 +5,7 @@
 import { newRequestId } from "../pipeline/exchange.ts";
 import { createApp } from "./app.ts";
 import { errorFields } from "../log.ts";
-import type { Services } from "./services.ts";
+import type { ServicesSource } from "./services.ts";
 import { toApiError } from "./errors.ts";
 import { jsonResponse } from "./headers.ts";
 
@@ -38,14 +38,16 @@ function urlOf(hostname: string, port: number): string {
  * @throws {Deno.errors.AddrInUse} If the port is taken
  * @throws {Deno.errors.PermissionDenied} If the port or host may not be used
  */
-export function startServer(services: Services, options: ListenOptions): Server {
-  const app = createApp(services);
+export function startServer(source: ServicesSource, options: ListenOptions): Server {
+  const app = createApp(source);
   const server = Deno.serve({
     hostname: options.hostname,
     port: options.port,
     onListen: () => {},
     onError: (error) => {
-      services.log.error("Request failed outside every handler", { cause: errorFields(error) });
+      source.services.log.error("Request failed outside every handler", {
+        cause: errorFields(error),
+      });
       const requestId = newRequestId();
       const told = toApiError(error);
       return jsonResponse(JSON.stringify(told.body(requestId)), { requestId, status: told.status });
@@ -57,7 +59,7 @@ export function startServer(services: Services, options: ListenOptions): Server 
     port,
     async stop() {
       await server.shutdown();
-      await services.background.settled();
+      await source.services.background.settled();
     },
   };
 }

@@ -36,6 +36,39 @@ export interface Services {
   readonly ready: ReadyCheck;
   /** Work that goes on after its answer has left; awaited at shutdown. */
   readonly background: Background;
+  /** Requests that go by these services. */
+  readonly uses: Uses;
+}
+
+/** Where the services of the moment are found: a reload puts others there. */
+export interface ServicesSource {
+  /** The services of the moment; a request keeps those that it began with. */
+  readonly services: Services;
+}
+
+/** Counts who uses something, until nobody does. */
+export class Uses {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  /** One more. */
+  enter(): void {
+    this.#count++;
+  }
+
+  /** One less. */
+  leave(): void {
+    if (--this.#count > 0) return;
+    for (const done of this.#waiting) done();
+    this.#waiting = [];
+  }
+
+  /** Resolves when nobody uses it. */
+  get free(): Promise<void> {
+    return this.#count === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#waiting.push(resolve));
+  }
 }
 
 /** Promises that outlive their request. */

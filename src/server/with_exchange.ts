@@ -23,11 +23,14 @@ export async function withExchange(
   endpoint: Endpoint,
   serve: Serve,
 ): Promise<Response> {
-  const { plugins, clock, log, background, billing } = services;
+  const { plugins, clock, log, background, billing, uses } = services;
   // A copy: the request's own headers cannot be read once it is answered, and onComplete may want them.
   const headers = new Headers(request.headers);
   const exchange = new Exchange({ endpoint, headers, clock, log, billing });
-  const completion = new Completion(plugins, exchange, (done) => background.add(done));
+  uses.enter();
+  const completion = new Completion(plugins, exchange, (done) => {
+    background.add(done.finally(() => uses.leave()));
+  });
   const onGone = () => exchange.clientGone();
   request.signal.addEventListener("abort", onGone, { once: true });
   try {

@@ -1,0 +1,114 @@
+/**
+ * Puts together what the handlers stand on, from one configuration: at the start, and again at each reload.
+ * @module
+ */
+import { builtins } from "../../plugins/mod.ts";
+import pricing from "../../plugins/pricing.yaml" with { type: "text" };
+import { ApiError } from "../anthropic/error.ts";
+import { Bedrock } from "../bedrock/bedrock.ts";
+import { TokenCounter } from "../bedrock/count_tokens.ts";
+import type { Lessons } from "../bedrock/lessons.ts";
+import { Models } from "../bedrock/models.ts";
+import { betaRules } from "../bedrock/native/betas.ts";
+import { Profiles } from "../bedrock/profiles.ts";
+import type { Sender } from "../bedrock/send.ts";
+import type { UrlFetcher } from "../bedrock/url_sources.ts";
+import type { Clock } from "../clock.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Log } from "../log.ts";
+import { loadPlugins } from "../pipeline/load.ts";
+import { Billing, type PricedModel } from "../pricing/billing.ts";
+import { Prices } from "../pricing/prices.ts";
+import { type Background, type ReadyCheck, type Services, Uses } from "../server/services.ts";
+import type { Keys } from "../storage/keys.ts";
+import type { Store } from "../storage/store.ts";
+
+/** What outlives a reload. */
+export interface Foundation {
+  /** The store. */
+  readonly store: Store;
+  /** API keys. */
+  readonly keys: Keys;
+  /** Signs and sends. */
+  readonly sender: Sender;
+  /** What models were found to refuse. */
+  readonly lessons: Lessons;
+  /** Fetches what a client names by URL. */
+  readonly fetchUrl: UrlFetcher;
+  /** What plugins keep in memory. */
+  readonly memory: Map<string, Map<string, unknown>>;
+  /** The log. */
+  readonly log: Log;
+  /** Time. */
+  readonly clock: Clock;
+  /** Whether store and credentials answer. */
+  readonly ready: ReadyCheck;
+  /** Work that goes on after its answer has left. */
+  readonly background: Background;
+}
+
+/**
+ * Makes the services of a configuration.
+ *
+ * @throws {ConfigError} If a plugin cannot be loaded, with its place in the file
+ * @throws {Error} If an alias cannot mean anything, or the prices cannot be read
+ */
+export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Services> {
+  const { config } = loaded;
+  const { sender, lessons, clock, log, store, keys, memory } = on;
+  const models = new Models(config);
+  const prices = await openPrices(config.pricing);
+  const profiles = new Profiles({ models, sender, clock, region: config.aws.region, log });
+  const bedrock = new Bedrock({
+    betaRules: betaRules(config.models.betas),
+    fetchUrl: on.fetchUrl,
+    profiles,
+    sender,
+    lessons,
+    clock,
+    retries: config.limits.retries,
+  });
+  return {
+    config,
+    plugins: await loadPlugins({ loaded, builtins, store, keys, log, clock, memory }),
+    models,
+    bedrock,
+    billing: new Billing({ prices, resolve: (model) => pricedModel(models, model) }),
+    counter: new TokenCounter({ profiles, sender, clock }),
+    log,
+    clock,
+    ready: on.ready,
+    background: on.background,
+    uses: new Uses(),
+  };
+}
+
+/** What a name's price goes by; undefined where only Bedrock could tell. */
+function pricedModel(models: Models, name: string): PricedModel | undefined {
+  if (models.unknownProfiles(name).length > 0) return undefined;
+  try {
+    const { baseId, tier } = models.resolve(name).target;
+    return { baseId, tier };
+  } catch (error) {
+    if (error instanceof ApiError) return undefined; // the request will end by it
+    throw error;
+  }
+}
+
+/**
+ * The prices of a file, or the built-in ones.
+ *
+ * @throws {Error} If the file cannot be read, or holds no prices
+ */
+async function openPrices(file: string | null): Promise<Prices> {
+  if (file === null) return Prices.parse(pricing, "the built-in prices");
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    throw new Error(`Cannot read ${file}, which 'pricing' names: see that it is there`, {
+      cause: error,
+    });
+  }
+  return Prices.parse(text, file);
+}
