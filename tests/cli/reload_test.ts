@@ -144,8 +144,10 @@ Deno.test("a file that changes is taken within a second; a bad one is refused wi
     assert.match(lines.at(-1) ?? "", /config\.yaml:2:3/);
     await Deno.writeTextFile(file, "models: { aliases: { c: sim.echo } }\n");
     line = told();
+    const awake = setInterval(() => {}, 1_000); // a signal to come keeps no event loop running
     Deno.kill(Deno.pid, "SIGHUP"); // no need to wait for the second to pass
     await line;
+    clearInterval(awake);
     assert.deepEqual(taken, ["b,long", "c"]);
     stop();
   } finally {
