@@ -143,7 +143,7 @@ async function runCase(folder: URL): Promise<void> {
           parseScript(answer),
         );
       }
-      await assertAnswer(await send(harness, request), expected);
+      await assertAnswer(await harness.secrets.answer(await send(harness, request)), expected);
       const received = harness.simulator.requests;
       const wanted = list(bedrock?.request, bedrock?.requests) as Json[];
       const count = bedrock === undefined ? 0 : Math.max(wanted.length, 1);

@@ -12,6 +12,7 @@ import {
   SIMULATOR_CREDENTIALS,
   startSimulator,
 } from "../src/simulator/simulator.ts";
+import { SecretWatch } from "./secret_watch.ts";
 import { openMemoryStore } from "../src/storage/memory.ts";
 import type { Store } from "../src/storage/store.ts";
 
@@ -49,6 +50,8 @@ export interface Harness {
   readonly server: Server;
   /** Lines of the gateway's log. */
   readonly log: readonly string[];
+  /** Looks for secrets in what leaves the gateway; further keys of a test are added to it. */
+  readonly secrets: SecretWatch;
   /** Takes another configuration, without `aws` and `store`, while it runs. */
   reload(config: string): Promise<readonly string[]>;
   /** Calls `POST /v1/messages` with the key. */
@@ -62,6 +65,8 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
   const clock = options.clock ?? systemClock;
   const simulator = startSimulator({ clock: options.simulatorClock ?? systemClock });
   const log: string[] = [];
+  const secrets = new SecretWatch();
+  secrets.add(options.bearer);
   const env = (name: string) => name === "AWS_BEARER_TOKEN_BEDROCK" ? options.bearer : undefined;
   const file = `${options.base ?? Deno.cwd()}/config.yaml`;
   const endpoint = options.endpoint ?? simulator.url;
@@ -72,17 +77,19 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     );
   const loaded = load(options.config ?? "");
   const credentials = options.credentials ?? SIMULATOR_CREDENTIALS;
+  if (!(credentials instanceof Error)) secrets.add(credentials.secretAccessKey);
   const gateway = await openGateway({
     loaded,
     clock,
     env,
     log: openLog({ level: "debug", format: "json", write: (line) => log.push(line) }),
-    store: options.store ?? openMemoryStore({ clock }),
+    store: secrets.watched(options.store ?? openMemoryStore({ clock })),
     provider: () =>
       credentials instanceof Error ? Promise.reject(credentials) : Promise.resolve(credentials),
   });
   const server = startServer(gateway, { hostname: "127.0.0.1", port: 0 });
   const { key } = await gateway.keys.create({ name: "test" });
+  secrets.add(key);
   return {
     url: server.url,
     key,
@@ -91,16 +98,21 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     server,
     log,
     reload: (config) => gateway.reload(load(config)),
-    post: (body, headers = {}) =>
-      fetch(`${server.url}/v1/messages`, {
-        method: "POST",
-        headers: { "content-type": "application/json", "x-api-key": key, ...headers },
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      }),
+    secrets,
+    post: async (body, headers = {}) =>
+      await secrets.answer(
+        await fetch(`${server.url}/v1/messages`, {
+          method: "POST",
+          headers: { "content-type": "application/json", "x-api-key": key, ...headers },
+          body: typeof body === "string" ? body : JSON.stringify(body),
+        }),
+      ),
     async close() {
       await server.stop();
       await gateway.close();
       await simulator.close();
+      for (const line of log) secrets.show("the log", line);
+      secrets.assertNone();
     },
   };
 }

@@ -5,7 +5,7 @@
 import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
 import { errorFields } from "../log.ts";
 import { ViewContext } from "./context.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, freezeDeep } from "./exchange.ts";
 import { HookRun, type LoadedPlugin, runHook } from "./guard.ts";
 import type { Billed, CompleteContext, Outcome, Principal, Served } from "./plugin.ts";
 
@@ -58,11 +58,11 @@ class OnCompleteContext extends ViewContext implements CompleteContext {
   }
 
   get usage(): Usage | null {
-    return this.run.exchange.usage;
+    return freezeDeep(this.run.exchange.usage);
   }
 
   get billed(): Billed | null {
-    return this.#bill();
+    return freezeDeep(this.#bill());
   }
 
   get stopReason(): string | null {
@@ -74,7 +74,7 @@ class OnCompleteContext extends ViewContext implements CompleteContext {
   }
 
   get message(): Message | undefined {
-    return this.#ending.messages?.get(this.run.plugin.name);
+    return freezeDeep(this.#ending.messages?.get(this.run.plugin.name));
   }
 
   get signal(): AbortSignal {

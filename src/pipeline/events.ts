@@ -7,7 +7,7 @@ import { expandMessage } from "../anthropic/expand.ts";
 import { Folder } from "../anthropic/fold.ts";
 import type { AnthropicEvent, Message, MessagesRequest } from "../anthropic/types.ts";
 import { RefusingContext } from "./context.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, freezeDeep } from "./exchange.ts";
 import { applyPolicy, HookRun, type LoadedPlugin } from "./guard.ts";
 import type { EventContext, EventResult, Principal } from "./plugin.ts";
 
@@ -78,7 +78,7 @@ class Station {
   #hook(event: WireEvent): readonly AnthropicEvent[] | undefined {
     const { exchange } = this.#run;
     try {
-      const result = checkResult(this.plugin.hooks.onEvent?.(event.value, this.#ctx));
+      const result = checkResult(this.plugin.hooks.onEvent?.(freezeDeep(event.value), this.#ctx));
       if (exchange.rejection === undefined) return result;
     } catch (error) {
       if (exchange.rejection === undefined) {

@@ -46,7 +46,8 @@ export function newRequestId(): string {
   return `req_${crypto.randomUUID().replaceAll("-", "")}`;
 }
 
-function freezeDeep<T>(value: T): T {
+/** The value, in which nothing can be changed any more: what plugins are shown. */
+export function freezeDeep<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
   for (const member of Object.values(value)) freezeDeep(member);

@@ -199,7 +199,7 @@ export interface Hooks {
   onRequest?(ctx: RequestContext): void | Promise<void>;
   /** async, list order, first reply wins. */
   onCall?(ctx: CallContext): void | Reply | Promise<void | Reply>;
-  /** sync, sequential, reverse list order. Must not return a promise. */
+  /** sync, sequential, reverse list order. Must not return a promise. The event is frozen: return another to change it. */
   onEvent?(event: AnthropicEvent, ctx: EventContext): EventResult;
   /** async, parallel, exactly once per request, whatever happened. */
   onComplete?(ctx: CompleteContext): void | Promise<void>;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../fake_clock.ts";
 import { parseSse } from "../harness.ts";
-import { type TestPlugin, withPlugins } from "./plugins.ts";
+import { seen, type TestPlugin, withPlugins } from "./plugins.ts";
 
 const CLAUDE = "claude-haiku-4-5";
 
@@ -67,6 +67,8 @@ for (const [what, hooks] of Object.entries(BEFORE)) {
 const EVENT: Record<string, string> = {
   throws: 'onEvent(event) { if (event.delta?.text === "3 ") throw new Error("Secret inside"); }',
   "returns nonsense": 'onEvent(event) { if (event.delta?.text === "3 ") return 5; }',
+  "changes the event in place":
+    'onEvent(event) { if (event.delta?.text === "3 ") event.delta.text = "changed"; }',
   "returns a promise":
     'onEvent(event) { if (event.delta?.text === "3 ") return Promise.resolve(event); }',
 };
@@ -97,6 +99,31 @@ Deno.test("a failure in onEvent of an answer that does not stream is a 500", asy
     const response = await harness.post(ask());
     assert.equal(response.status, 500);
     assert.ok(!(await response.text()).includes("Secret"));
+  });
+});
+
+Deno.test("what onComplete is told cannot be changed for the plugins beside it", async () => {
+  const spoil: TestPlugin = {
+    name: "spoil",
+    definition: `setup: () => ({
+      onComplete(ctx) { try { ctx.usage.output_tokens = 0; } finally { ctx.billed.nano_usd = 0; } },
+    })`,
+  };
+  const witness: TestPlugin = {
+    name: "witness",
+    definition: `setup: () => ({
+      async onComplete(ctx) {
+        await Promise.resolve();
+        seen.push(ctx.usage.output_tokens > 0 && ctx.billed.nano_usd > 0);
+      },
+    })`,
+  };
+  seen.length = 0;
+  await withPlugins([spoil, witness], async (harness) => {
+    await (await harness.post(ask())).text();
+    await harness.gateway.services.background.settled();
+    assert.deepEqual(seen, [true]);
+    assert.ok(harness.log.some((line) => /"plugin":"spoil".*failed in/.test(line)));
   });
 });
 
