@@ -13,6 +13,7 @@ import type { Lesson, Lessons } from "./lessons.ts";
 import type { Target } from "./models.ts";
 import type { BetaRule } from "./native/betas.ts";
 import type { Profiles } from "./profiles.ts";
+import { readAll } from "../net/http_client.ts";
 import { prepare, type Prepared, type Question } from "./prepare.ts";
 import { withRetries } from "./retry.ts";
 import type { Sender } from "./send.ts";
@@ -160,22 +161,21 @@ export class Bedrock {
   }
 
   async #try(target: Target, prepared: Prepared, signal: AbortSignal): Promise<Answer> {
-    const response = await this.#options.sender.send(prepared.request, signal);
+    const answer = await this.#options.sender.send(prepared.request, signal);
     const facts: { -readonly [name in keyof AnswerFacts]: AnswerFacts[name] } = {
       target,
-      bedrockRequestId: response.headers.get("x-amzn-requestid") ?? undefined,
-      tier: response.headers.get("x-amzn-bedrock-service-tier") ?? target.tier,
+      bedrockRequestId: answer.header("x-amzn-requestid") ?? undefined,
+      tier: answer.header("x-amzn-bedrock-service-tier") ?? target.tier,
       dropped: prepared.dropped,
     };
     const onTier = (tier: string) => void (facts.tier = tier);
     try {
       if (!prepared.streamed) {
-        const bytes = new Uint8Array(await response.arrayBuffer());
+        const bytes = await readAll(answer.body);
         const { message, bytes: passed } = prepared.read(bytes, onTier);
         return { kind: "message", message, bytes: passed, facts };
       }
-      if (response.body === null) throw brokenAnswer("Amazon Bedrock's answer is empty: try again");
-      const batches = new BatchStream(response.body, prepared.decoder(onTier));
+      const batches = new BatchStream(answer.body, prepared.decoder(onTier));
       await batches.open();
       return { kind: "stream", batches, facts };
     } catch (error) {

@@ -8,7 +8,7 @@
 import type { Clock } from "../clock.ts";
 import { errorFields, type Log } from "../log.ts";
 import { type CatalogSnapshot, readCatalog } from "./catalog_read.ts";
-import type { Sender } from "./send.ts";
+import { readJson, type Sender } from "./send.ts";
 
 /** What the catalog needs. */
 export interface CatalogOptions {
@@ -125,6 +125,6 @@ export class Catalog {
       body: NOTHING,
       region,
     }, signal);
-    return await response.json();
+    return await readJson(response) as Record<string, unknown>;
   }
 }

@@ -13,7 +13,7 @@ import type { Target } from "./models.ts";
 import { claudeFeatures } from "./native/features.ts";
 import { buildNativeRequest } from "./native/request.ts";
 import type { Profiles } from "./profiles.ts";
-import type { BedrockRequest, Sender } from "./send.ts";
+import { type BedrockRequest, readJson, type Sender } from "./send.ts";
 import { encodeModelPath } from "./sign.ts";
 
 /** A count, and who counted. */
@@ -106,7 +106,7 @@ export class TokenCounter {
         request,
         AbortSignal.any([patience.signal, question.signal]),
       );
-      return tokensIn(await response.json());
+      return tokensIn(await readJson(response));
     } catch (error) {
       question.signal.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);

@@ -186,10 +186,14 @@ export function credentialError(
  *
  * @param body The answer's body as text
  */
-export function errorFromResponse(status: number, headers: Headers, body: string): BedrockError {
+export function errorFromResponse(
+  status: number,
+  answer: { header(name: string): string | null },
+  body: string,
+): BedrockError {
   const told = readBody(body);
-  const exception = exceptionName(headers.get("x-amzn-errortype") ?? told.exception ?? "");
-  const bedrockRequestId = headers.get("x-amzn-requestid") ?? undefined;
+  const exception = exceptionName(answer.header("x-amzn-errortype") ?? told.exception ?? "");
+  const bedrockRequestId = answer.header("x-amzn-requestid") ?? undefined;
   if (CREDENTIAL_EXCEPTIONS.has(exception)) return credentialError(exception, bedrockRequestId);
   if (told.anthropicType === "authentication_error" || status === 401) {
     return credentialError(told.anthropicType ?? "401", bedrockRequestId);
@@ -201,7 +205,7 @@ export function errorFromResponse(status: number, headers: Headers, body: string
     exception: exception || `HTTP ${status}`,
     retryable: rule.retryable ?? false,
     bedrockRequestId,
-    headers: retryAfter(rule.type, headers.get("retry-after")),
+    headers: retryAfter(rule.type, answer.header("retry-after")),
     ...(told.details === undefined ? {} : { details: told.details }),
   });
 }

@@ -10,7 +10,7 @@ import { errorFields, type Log } from "../log.ts";
 import { baseOfProfile } from "./catalog_read.ts";
 import { regionOfArn } from "./model_id.ts";
 import type { Models, Resolved } from "./models.ts";
-import type { Sender } from "./send.ts";
+import { readJson, type Sender } from "./send.ts";
 import { encodeModelPath } from "./sign.ts";
 
 /** A profile that was not found is asked for again after so long. */
@@ -85,7 +85,7 @@ export class Profiles {
         body: new Uint8Array(),
         region: regionOfArn(arn) ?? region,
       }, patience.signal);
-      const baseId = baseOfProfile(await response.json());
+      const baseId = baseOfProfile(await readJson(response));
       if (baseId === undefined) throw new TypeError("Cannot use a profile as it names no model");
       models.learnProfile(arn, baseId);
     } catch (error) {

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import { type HttpAnswer, type HttpClient, type HttpRequest, readAll } from "../net/http_client.ts";
 import type { Authorization, CredentialSource } from "./credentials.ts";
 import type { BedrockHosts } from "./endpoint.ts";
 import { connectionError, credentialError, errorFromResponse } from "./errors.ts";
@@ -34,6 +35,8 @@ export interface SenderOptions {
   hosts: (region: string) => BedrockHosts;
   /** Time, for the signature's date. */
   clock: Clock;
+  /** Sends. */
+  http: HttpClient;
 }
 
 /** Exceptions after which cached credentials are worthless. */
@@ -55,7 +58,7 @@ export class Sender {
    * @throws {BedrockError} If the answer is no 2xx, or there is none
    * @throws The signal's reason, if it aborts
    */
-  async send(request: BedrockRequest, signal: AbortSignal): Promise<Response> {
+  async send(request: BedrockRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { credentials, hosts, clock } = this.#options;
     const url = new URL(hosts(request.region)[request.host] + request.path);
     const authorization = await authorize(credentials);
@@ -74,11 +77,21 @@ export class Sender {
           now: clock.now(),
         }),
       };
-    const response = await fetchOnce(url, request, headers, signal);
-    if (response.ok) return response;
-    const error = errorFromResponse(response.status, response.headers, await readText(response));
+    const { method, body } = request;
+    const answer = await this.#sendOnce({ url, method, headers, body, signal });
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    const error = errorFromResponse(answer.status, answer, await readText(answer));
     if (STALE.has(error.exception)) credentials.invalidate();
     throw error;
+  }
+
+  async #sendOnce(request: HttpRequest): Promise<HttpAnswer> {
+    try {
+      return await this.#options.http.send(request);
+    } catch (error) {
+      request.signal.throwIfAborted();
+      throw connectionError(error);
+    }
   }
 }
 
@@ -98,31 +111,21 @@ async function authorize(credentials: CredentialSource): Promise<Authorization> 
   }
 }
 
-async function fetchOnce(
-  url: URL,
-  request: BedrockRequest,
-  headers: Record<string, string>,
-  signal: AbortSignal,
-): Promise<Response> {
-  const { method, body } = request;
+const utf8 = new TextDecoder();
+
+async function readText(answer: HttpAnswer): Promise<string> {
   try {
-    return await fetch(url, {
-      method,
-      headers,
-      signal,
-      redirect: "manual", // a redirect would carry our signature to a host we did not choose
-      ...(method === "GET" ? {} : { body }),
-    });
+    return utf8.decode(await readAll(answer.body));
   } catch (error) {
-    signal.throwIfAborted();
     throw connectionError(error);
   }
 }
 
-async function readText(response: Response): Promise<string> {
-  try {
-    return await response.text();
-  } catch (error) {
-    throw connectionError(error);
-  }
+/**
+ * The JSON of an answer.
+ *
+ * @throws {SyntaxError} If it is none
+ */
+export async function readJson(answer: HttpAnswer): Promise<unknown> {
+  return JSON.parse(utf8.decode(await readAll(answer.body)));
 }

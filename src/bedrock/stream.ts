@@ -3,6 +3,7 @@
  * @module
  */
 import type { EventBatch, WireEvent } from "../anthropic/event.ts";
+import type { ChunkSource } from "../net/http_client.ts";
 import { brokenAnswer, errorFromFrame } from "./errors.ts";
 import { type Frame, FrameDecoder } from "./frames.ts";
 
@@ -65,15 +66,15 @@ export class EventStreamDecoder implements ChunkDecoder {
 
 /** A streamed answer: one batch of events per chunk from Bedrock that completes any. */
 export class BatchStream {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #chunks: ChunkSource;
   readonly #decoder: ChunkDecoder;
   #waiting: EventBatch | undefined;
   #failure: { readonly error: unknown } | undefined;
   #ended = false;
 
-  /** Takes over `body`; nothing is read yet. */
-  constructor(body: ReadableStream<Uint8Array>, decoder: ChunkDecoder) {
-    this.#reader = body.getReader();
+  /** Takes over a body; nothing is read yet. */
+  constructor(chunks: ChunkSource, decoder: ChunkDecoder) {
+    this.#chunks = chunks;
     this.#decoder = decoder;
   }
 
@@ -108,16 +109,16 @@ export class BatchStream {
   }
 
   /** Ends the call to Bedrock, whatever phase it is in. Nothing happens when it has ended. */
-  async cancel(): Promise<void> {
+  cancel(): void {
     if (this.#ended) return;
     this.#ended = true;
-    await this.#reader.cancel().catch(ignoreFailed);
+    this.#chunks.cancel();
   }
 
   async #read(): Promise<WireEvent[]> {
     const batch: WireEvent[] = [];
     try {
-      const chunk = await readChunk(this.#reader);
+      const chunk = await readChunk(this.#chunks);
       if (chunk === undefined) {
         this.#ended = true;
         this.#decoder.end(batch);
@@ -126,22 +127,16 @@ export class BatchStream {
       }
     } catch (error) {
       this.#failure = { error };
-      await this.cancel();
+      this.cancel();
     }
     return batch;
   }
 }
 
-async function readChunk(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<Uint8Array | undefined> {
+async function readChunk(chunks: ChunkSource): Promise<Uint8Array | undefined> {
   try {
-    const { done, value } = await reader.read();
-    return done ? undefined : value;
+    return await chunks.read();
   } catch (error) {
     throw brokenAnswer("The stream from Amazon Bedrock was cut: try again", error);
   }
 }
-
-/** Cancelling a body that has failed rejects with the failure, which is already on its way. */
-function ignoreFailed(): void {}

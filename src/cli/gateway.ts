@@ -16,6 +16,7 @@ import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { errorFields, type Log } from "../log.ts";
+import { openHttpClient } from "../net/http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
 import { closePlugins } from "../pipeline/load.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
@@ -85,10 +86,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       ...(aws.role_arn === null ? {} : { roleArn: aws.role_arn }),
     });
     const fips = env("AWS_USE_FIPS_ENDPOINT")?.toLowerCase() === "true";
+    const http = openHttpClient(env);
     const sender = new Sender({
       credentials,
       clock,
       hosts: (region) => bedrockHosts(region, aws.endpoint, fips),
+      http,
     });
     const foundation: Foundation = {
       store,
@@ -106,7 +109,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       services: await assemble(loaded, foundation),
       foundation,
       credentials,
-      closeStore,
+      closeStore: async () => {
+        http.close();
+        await closeStore();
+      },
     });
   } catch (error) {
     await closeStore();

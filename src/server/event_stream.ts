@@ -12,7 +12,7 @@ export interface BatchSource {
   /** The next batch; undefined at the end. */
   next(): Promise<EventBatch | undefined>;
   /** Stops the source. */
-  cancel(): Promise<void>;
+  cancel(): void;
 }
 
 /** What a stream to a client needs. */
@@ -82,15 +82,15 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
       const { error, requestId } = onError(failure);
       this.#write(encodeError(error.body(requestId)));
       this.#close();
-      await source.cancel();
+      source.cancel();
     }
   }
 
-  async cancel(): Promise<void> {
+  cancel(): void {
     this.#cancelPing?.();
     this.#controller = undefined;
     this.#options.onCancel();
-    await this.#options.source.cancel();
+    this.#options.source.cancel();
   }
 
   #write(bytes: Uint8Array<ArrayBuffer>): void {
@@ -118,11 +118,11 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
 }
 
 async function drain(source: BatchSource, clock: Clock): Promise<void> {
-  const cancelTimer = clock.after(DRAIN_MS, () => void source.cancel());
+  const cancelTimer = clock.after(DRAIN_MS, () => source.cancel());
   try {
     while (await source.next() !== undefined);
   } catch {
-    await source.cancel(); // the message was whole: what breaks behind it is nobody's loss
+    source.cancel(); // the message was whole: what breaks behind it is nobody's loss
   } finally {
     cancelTimer();
   }

@@ -143,8 +143,8 @@ class ReplySource implements BatchSource {
     return this.#source.next();
   }
 
-  async cancel(): Promise<void> {
-    await this.#source?.cancel();
+  cancel(): void {
+    this.#source?.cancel();
   }
 }
 
@@ -162,7 +162,7 @@ class MessageSource implements BatchSource {
     return Promise.resolve(batch);
   }
 
-  async cancel(): Promise<void> {}
+  cancel(): void {}
 }
 
 /** What `pending` resolves to, or undefined when that takes longer than `ms`. Rejects as it does. */

@@ -5,6 +5,7 @@ import { readCatalog } from "../../src/bedrock/catalog_read.ts";
 import { quirksOf } from "../../src/bedrock/converse/quirks.ts";
 import { Models } from "../../src/bedrock/models.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import type { HttpAnswer } from "../../src/net/http_client.ts";
 import { openLog } from "../../src/log.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { withHarness } from "../harness.ts";
@@ -139,6 +140,15 @@ Deno.test("a catalog of odd shapes says nothing, and breaks nothing", () => {
   assert.deepEqual([...readCatalog("us-east-1", undefined, undefined).models.keys()], []);
 });
 
+const EMPTY_OBJECT: HttpAnswer = {
+  status: 200,
+  header: () => null,
+  get body() {
+    const chunks = [new TextEncoder().encode("{}")];
+    return { read: () => Promise.resolve(chunks.shift()), cancel: () => undefined };
+  },
+};
+
 Deno.test("the catalog is asked for at the start, every hour, and five minutes after a failure", async () => {
   const clock = new FakeClock();
   const told: string[] = [];
@@ -155,7 +165,7 @@ Deno.test("the catalog is asked for at the start, every hour, and five minutes a
         if (path === "/foundation-models") asked++;
         return failing
           ? Promise.reject(new Error("Not authorized"))
-          : Promise.resolve(Response.json({}));
+          : Promise.resolve(EMPTY_OBJECT);
       },
     },
   });
