@@ -7,6 +7,7 @@
 import type {
   CallContext,
   KeyRecord,
+  KeyVerdict,
   Plugin,
   PluginFactory,
   RequestContext,
@@ -68,8 +69,19 @@ const auth: PluginFactory = ({ define, z }): Plugin =>
       const isMaster = (key: string) =>
         master !== undefined && equalInConstantTime(encoder.encode(key), master);
 
+      const admit = (ctx: RequestContext, verdict: KeyVerdict): void => {
+        if (!verdict.ok) {
+          if (required) return ctx.reject("authentication_error", REFUSED[verdict.reason]);
+          ctx.principal = { id: "anonymous", name: "anonymous" };
+          return;
+        }
+        const { key } = verdict;
+        host.keys.used(key.id);
+        ctx.principal = { id: key.id, name: key.name, key };
+      };
+
       return {
-        async onRequest(ctx) {
+        onRequest(ctx) {
           const anonymous = !required && !ctx.headers.has("x-api-key") &&
             !ctx.headers.has("authorization");
           if (anonymous) {
@@ -81,17 +93,11 @@ const auth: PluginFactory = ({ define, z }): Plugin =>
             ctx.principal = { id: "master", name: "master" };
             return;
           }
-          const verdict = await host.keys.verify(presented);
-          if (!verdict.ok) {
-            if (!required) {
-              ctx.principal = { id: "anonymous", name: "anonymous" };
-              return;
-            }
-            return ctx.reject("authentication_error", REFUSED[verdict.reason]);
-          }
-          const { key } = verdict;
-          host.keys.used(key.id);
-          ctx.principal = { id: key.id, name: key.name, key };
+          // A known key's verdict is at hand: then nothing need be waited for.
+          const verdict = host.keys.verify(presented);
+          return verdict instanceof Promise
+            ? verdict.then((late) => admit(ctx, late))
+            : admit(ctx, verdict);
         },
         onCall(ctx) {
           return checkModel(ctx, ctx.principal?.key);

@@ -183,13 +183,26 @@ function by(facts: ModelFacts, quirks: Quirks): Quirks {
 
 const PLAIN_CACHE: Quirks["cache"] = ["system", "messages"];
 
+/** The table is searched once for each id; ids are made up by clients, so not all are kept. */
+const found = new Map<string, Quirks>();
+const MOST_FOUND = 1_000;
+
+function rowOf(baseId: string): Quirks {
+  const known = found.get(baseId);
+  if (known !== undefined) return known;
+  const quirks = rows.find(({ glob }) => glob.matches(baseId))?.quirks ?? OPEN;
+  if (found.size >= MOST_FOUND) found.clear();
+  found.set(baseId, quirks);
+  return quirks;
+}
+
 /**
  * What the model with this foundation id takes. Models that are not in the table get what most open models take.
  *
  * @param facts What the account's catalog says; of Claude the table knows more
  */
 export function quirksOf(baseId: string, facts?: ModelFacts): Quirks {
-  const quirks = rows.find(({ glob }) => glob.matches(baseId))?.quirks ?? OPEN;
+  const quirks = rowOf(baseId);
   if (quirks.thinking !== "claude") return facts === undefined ? quirks : by(facts, quirks);
   // What is so on every route is told once, in the table of Claude's features.
   const { prefill, systemMessages } = claudeFeatures(baseId);

@@ -56,7 +56,16 @@ const TABLE: readonly (readonly [models: string, features: ClaudeFeatures])[] = 
 
 const rows = TABLE.map(([models, features]) => ({ glob: compileGlob(models), features }));
 
+/** The table is searched once for each id; ids are made up by clients, so not all are kept. */
+const found = new Map<string, ClaudeFeatures>();
+const MOST_FOUND = 1_000;
+
 /** What the model with this foundation id takes. */
 export function claudeFeatures(baseId: string): ClaudeFeatures {
-  return rows.find(({ glob }) => glob.matches(baseId))?.features ?? OLD;
+  const known = found.get(baseId);
+  if (known !== undefined) return known;
+  const features = rows.find(({ glob }) => glob.matches(baseId))?.features ?? OLD;
+  if (found.size >= MOST_FOUND) found.clear();
+  found.set(baseId, features);
+  return features;
 }
