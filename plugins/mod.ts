@@ -6,6 +6,7 @@
 import type { PluginFactory } from "../src/pipeline/plugin.ts";
 import auth from "./auth.ts";
 import tier from "./tier.ts";
+import usage from "./usage.ts";
 
 /** Name under `use:` in config.yaml, and what makes the plugin. */
-export const builtins: Readonly<Record<string, PluginFactory>> = { auth, tier };
+export const builtins: Readonly<Record<string, PluginFactory>> = { auth, tier, usage };
