@@ -32,13 +32,8 @@ async function recorded(
   const clock = new FakeClock();
   const store = openMemoryStore({ clock });
   let log: readonly string[] = [];
-  const options = {
-    clock,
-    simulatorClock: clock,
-    store,
-    config: `plugins: [ { use: auth }, { use: usage } ]\n${config}`,
-  };
-  await withHarness(options, async (harness) => {
+  const yaml = `plugins: [ { use: auth }, { use: usage } ]\n${config}`;
+  await withHarness({ clock, simulatorClock: clock, store, config: yaml }, async (harness) => {
     log = harness.log;
     await run(harness, clock);
   });
