@@ -14,6 +14,7 @@ import { modelsCommand } from "./models.ts";
 import { serveCommand } from "./serve.ts";
 import { simulateCommand } from "./simulate.ts";
 import { terminal } from "./terminal.ts";
+import { usageCommand } from "./usage.ts";
 import { VERSION } from "./version.ts";
 
 /** Exit code of a command that failed. */
@@ -39,6 +40,7 @@ function buildProgram(): Command {
       checkCommand(),
       keysCommand(),
       modelsCommand(),
+      usageCommand(),
       simulateCommand(),
     ]
   ) {
