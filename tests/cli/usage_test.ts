@@ -240,5 +240,5 @@ Deno.test("a table of usage at 80 columns cuts names, keeps figures, and has roo
   const keys = rows.map((one) => ({ ...one, names: ["key_7f3k2m9x1c", "a key of a long name"] }));
   const lines = usageTable(keys, totals, { headings: ["key", "name"], width: 80 }).split("\n");
   assert.ok(Math.max(...lines.map((line) => line.length)) <= 80);
-  assert.match(lines[1] ?? "", /^key_7f3k2m9x1c  a key of…/);
+  assert.equal(lines[1]?.slice(0, 25), "key_7f3k2m9x1c  a key of…");
 });

@@ -108,6 +108,11 @@ Deno.test("usage is the sum of what clients were told, over 200 random requests"
   await afterwards(async (harness, clock) => {
     for (let n = 0; n < 200; n++) {
       clock.advance(random(1_200_000));
+      if (random(10) === 0) {
+        const refused = await harness.post("{"); // counts, and costs nothing
+        assert.equal((await refused.json()).type, "error");
+        continue;
+      }
       const [stream, model] = [random(2) === 1, random(2) === 1 ? HAIKU : QWEN];
       const [input, output, read] = [random(5_000), random(900), random(100_000)];
       const [short, long] = [random(700), random(700)];
