@@ -163,8 +163,10 @@ Deno.test("usage prints sums as JSON, as CSV and as a table", () =>
       ["2026-01-15 17:00", "3"],
       ["2026-01-15 19:00", "1"],
     ]);
-    const late = await outcrop(folder, "--json", "--since", "2026-01-16T00:59:00Z");
-    assert.deepEqual(JSON.parse(late.out).totals, night); // whole hours
+    for (const since of ["2026-01-15T23:00:00Z", "2026-01-16T00:59:00Z"]) { // whole hours
+      const late = await outcrop(folder, "--json", "--since", since);
+      assert.deepEqual(JSON.parse(late.out).totals, night, since);
+    }
     const { out } = await outcrop(folder, "--by", "model", ...SINCE);
     assert.match(out, /^\?\[31mred /m);
     assert.ok(!out.includes("\u001b"));

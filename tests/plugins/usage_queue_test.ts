@@ -146,19 +146,29 @@ Deno.test("a hundred requests are written at once", async () => {
   assert.equal(clock.pending, 0);
 });
 
-Deno.test("close() writes all there is, that which is being written too", async () => {
+for (const ids of [["req_1"], ["req_1", "req_2"]]) {
+  Deno.test(`close() waits for what is being written, and for what came since (${ids.length})`, async () => {
+    const { clock, store, host } = bench();
+    const hooks = await setUp(host);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    store.gate = promise;
+    await hooks.onComplete(refused("req_1", clock));
+    clock.advance(250);
+    for (const id of ids.slice(1)) await hooks.onComplete(refused(id, clock));
+    const closed = Promise.resolve(hooks.close());
+    resolve();
+    await closed;
+    assert.deepEqual([await store.records(), await store.requests()], [ids, ids.length]);
+    assert.equal(clock.pending, 0);
+  });
+}
+
+Deno.test("records_days: 0 writes sums and no record", async () => {
   const { clock, store, host } = bench();
-  const hooks = await setUp(host);
-  const { promise, resolve } = Promise.withResolvers<void>();
-  store.gate = promise;
+  const hooks = await setUp(host, { records_days: 0 });
   await hooks.onComplete(refused("req_1", clock));
-  clock.advance(250);
-  await hooks.onComplete(refused("req_2", clock));
-  const closed = Promise.resolve(hooks.close());
-  resolve();
-  await closed;
-  assert.deepEqual([await store.records(), await store.requests()], [["req_1", "req_2"], 2]);
-  assert.equal(clock.pending, 0);
+  await hooks.close();
+  assert.deepEqual([store.writes, await store.requests()], [1, 1]);
 });
 
 Deno.test("what a store that is down does not take is kept and tried again, and told once a minute", async () => {
@@ -211,6 +221,17 @@ Deno.test("names made up without end do not fill the memory, and no request is l
   const list = prefixedStore(store.inner, "usage").list(`rollup/${DAY}`);
   assert.equal((await Array.fromAsync(list)).length, 10_001);
   assert.equal(await store.requests(), 10_050);
+});
+
+Deno.test("figures out of their mind do not stop what comes after them", async () => {
+  const { clock, store, host } = bench();
+  const hooks = await setUp(host);
+  const usage = { input_tokens: 1e300, output_tokens: 1.5 };
+  const price = { estimated: false, cost_usd: Infinity, nano_usd: Infinity, listed: true };
+  await hooks.onComplete({ ...refused("req_1", clock), billed: { usage, ...price } });
+  await hooks.onComplete(refused("req_2", clock));
+  await hooks.close();
+  assert.deepEqual([await store.records(), await store.requests()], [["req_1", "req_2"], 2]);
 });
 
 Deno.test("close() tells what a store that stays down has not taken", async () => {

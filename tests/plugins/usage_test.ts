@@ -288,12 +288,3 @@ for (const [settings, recordDays, sumDays] of LIVES) {
     assert.equal(sum?.expiresAt, Date.UTC(2026, 10, 23) + sumDays * DAY_MS);
   });
 }
-
-Deno.test("records_days: 0 keeps sums and no record", async () => {
-  const clock = new FakeClock();
-  const store = openMemoryStore({ clock });
-  const settings = "records_days: 0";
-  await withUsage((harness) => sent(harness, "{").then(() => {}), { store, clock, settings });
-  assert.deepEqual(await listed(store, `records/${DAY}`), []);
-  assert.equal((await listed(store, `rollup/${DAY}`)).length, 1);
-});
