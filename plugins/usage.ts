@@ -281,7 +281,9 @@ const usage: PluginFactory = ({ define, z }): Plugin =>
       const queue = Queue.of(host);
       return {
         async onComplete(ctx) {
-          if (ctx.endpoint === "messages") queue.add(await recordOf(ctx), days);
+          // Who has no key leaves nothing: bad keys by the thousand must not grow the store.
+          if (ctx.endpoint !== "messages" || ctx.principal === undefined) return;
+          queue.add(await recordOf(ctx), days);
         },
         close: () => queue.drain(),
       };

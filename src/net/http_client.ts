@@ -151,7 +151,14 @@ export class NodeHttpClient implements HttpClient {
         method,
         headers: { ...headers, "content-length": body.byteLength },
       });
-      const abort = () => request.destroy(signal.reason);
+      // This runtime sends a request again, unasked, when a connection that was kept open closes: also one that we
+      // close, and one that breaks when the other side is at work already. What is sent again is for us to decide.
+      const noResend = () => void (request.reusedSocket = false);
+      request.on("socket", noResend);
+      const abort = () => {
+        noResend();
+        request.destroy(signal.reason);
+      };
       signal.addEventListener("abort", abort, { once: true });
       request.on("response", (message: http.IncomingMessage) => {
         message.on("close", () => signal.removeEventListener("abort", abort));

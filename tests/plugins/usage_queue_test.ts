@@ -87,7 +87,7 @@ function refused(id: string, clock: FakeClock, model?: string): CompleteContext 
     headers: new Headers(),
     startedAt: clock.now(),
     state: {},
-    principal: undefined,
+    principal: { id: "key_1", name: "test" },
     body: undefined,
     model,
     outcome: "rejected",

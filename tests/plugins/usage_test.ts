@@ -186,7 +186,6 @@ Deno.test("refusals, failures and aborts are recorded, and cost what Bedrock did
   ]);
   const haiku = "anthropic.claude-haiku-4-5-20251001-v1:0";
   assert.deepEqual(records, [
-    ["rejected", 401, "authentication_error", null, null, null, 0, false],
     ["rejected", 400, "invalid_request_error", "test", null, null, 0, false],
     ["rejected", 404, "not_found_error", "test", "nothing-of-that-name", null, 0, false],
     ["failed", 500, "api_error", "test", "qwen.qwen3-32b-v1:0", null, 0, false],
@@ -197,7 +196,7 @@ Deno.test("refusals, failures and aborts are recorded, and cost what Bedrock did
   const total = (name: string) => sums.reduce((sum, { value }) => sum + Number(value[name]), 0);
   assert.deepEqual(
     ["requests", "failed", "estimated", "nano_usd", "input_tokens", "output_tokens"].map(total),
-    [6, 2, 1, 45_000, 40, 1],
+    [5, 2, 1, 45_000, 40, 1],
   );
 });
 
