@@ -5,8 +5,14 @@
  */
 import type { PluginFactory } from "../src/pipeline/plugin.ts";
 import auth from "./auth.ts";
+import rateLimit from "./rate_limit.ts";
 import tier from "./tier.ts";
 import usage from "./usage.ts";
 
 /** Name under `use:` in config.yaml, and what makes the plugin. */
-export const builtins: Readonly<Record<string, PluginFactory>> = { auth, tier, usage };
+export const builtins: Readonly<Record<string, PluginFactory>> = {
+  auth,
+  rate_limit: rateLimit,
+  tier,
+  usage,
+};
