@@ -58,7 +58,7 @@ interface Account {
 
 /** One of the scopes that limit a request. */
 interface Scope {
-  /** As a sentence begins that tells of its limit. */
+  /** As a sentence ends that tells whose limit it is. */
   readonly who: string;
   readonly limits: Figures;
   readonly account: Account;
@@ -152,12 +152,12 @@ function take(claims: readonly Claim[]): void {
 /** The longest wait for one of the claims, or for a slot; undefined where there is none. */
 function longestWait(claims: readonly Claim[], scopes: readonly Scope[]): Wait | undefined {
   const waits: Wait[] = claims.map(({ scope: { who }, kind, bucket, amount }) => ({
-    why: `${who} may use ${bucket.limit} ${kind.replace("_", " ")} per minute (${kind}_per_minute)`,
+    why: `${kind.replace("_", " ")} per minute of ${who} are limited to ${bucket.limit}`,
     ms: msUntil(bucket, amount * PARTS),
   }));
   for (const { who, limits: { concurrency = Infinity }, account } of scopes) {
     if (account.running < concurrency) continue;
-    const why = `${who} may have ${concurrency} requests at the same time (concurrency)`;
+    const why = `requests at the same time of ${who} are limited to ${concurrency}`;
     waits.push({ why, ms: 1_000 }); // nobody knows when one ends: soon
   }
   return waits.filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms)[0];
@@ -186,7 +186,7 @@ function answer(
   const when = Number.isFinite(seconds) ? `try again in ${seconds} s, or ` : "";
   return ctx.reject(
     "rate_limit_error",
-    `Cannot admit this request as ${wait.why}: ${when}ask the gateway's operator for a higher limit`,
+    `Cannot admit this request as the ${wait.why}: ${when}ask the gateway's operator for a higher limit`,
     { headers: { "retry-after": String(Math.min(seconds, LONGEST_RETRY_AFTER_S)) } },
   );
 }
