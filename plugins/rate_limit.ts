@@ -201,9 +201,8 @@ function settle(reserved: readonly Claim[], billed: Billed | null, now: number):
   const input = count(usage?.input_tokens) + count(usage?.cache_creation_input_tokens);
   const output = count(usage?.output_tokens);
   for (const { bucket, kind, amount } of reserved) {
-    refill(bucket, now);
+    refill(bucket, now); // first: what ran over meanwhile is lost; what runs over now, at the next look
     bucket.level += (amount - (kind === "input_tokens" ? input : output)) * PARTS;
-    refill(bucket, now); // no more than it holds
   }
 }
 
