@@ -100,7 +100,7 @@ function pricedModel(models: Models, name: string): PricedModel | undefined {
  *
  * @throws {Error} If the file cannot be read, or holds no prices
  */
-async function openPrices(file: string | null): Promise<Prices> {
+export async function openPrices(file: string | null): Promise<Prices> {
   if (file === null) return Prices.parse(pricing, "the built-in prices");
   let text: string;
   try {

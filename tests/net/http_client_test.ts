@@ -124,7 +124,7 @@ for (const [name, make] of Object.entries(CLIENTS)) {
       const abort = new AbortController();
       const pending = assert.rejects(ask(client, url, "stall", abort.signal), /the client left/);
       while (!got.includes("stall")) await new Promise((resolve) => setTimeout(resolve, 1));
-      abort.abort(new Error("the client left"));
+      abort.abort(new Error("The client left"));
       await pending;
       await left("stall");
       assert.equal(await textOf(await ask(client, url, "two")), "answer to two");
@@ -146,7 +146,7 @@ for (const [name, make] of Object.entries(CLIENTS)) {
       listener.close();
       await assert.rejects(ask(client, new URL(`http://127.0.0.1:${port}/`), "x"));
       await assert.rejects(
-        ask(client, url, "x", AbortSignal.abort(new Error("too late"))),
+        ask(client, url, "x", AbortSignal.abort(new Error("Too late"))),
         /too late/,
       );
       assert.deepEqual(got, []);

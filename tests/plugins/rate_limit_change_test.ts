@@ -108,7 +108,8 @@ async function withReloads(
       const text = `plugins: [ { use: auth }, { use: rate_limit, with: ${settings} } ]\n`;
       const loaded = parseConfig(text, { file: "/config.yaml", env: () => undefined });
       const plugins = await loadPlugins({ loaded, builtins, store, keys, log, clock, memory });
-      const server = startServer({ ...services, plugins }, { hostname: "127.0.0.1", port: 0 });
+      const source = { services: { ...services, plugins } };
+      const server = startServer(source, { hostname: "127.0.0.1", port: 0 });
       servers.push(server);
       return server;
     };

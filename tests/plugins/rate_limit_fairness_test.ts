@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { asyncProperty, integer } from "fast-check";
 import { builtins } from "../../plugins/mod.ts";
 import type { Message, MessagesRequest } from "../../src/anthropic/types.ts";
-import { openPrices } from "../../src/cli/gateway.ts";
+import { openPrices } from "../../src/cli/assemble.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { openLog } from "../../src/log.ts";
 import { runOnCall, runOnRequest } from "../../src/pipeline/before.ts";
