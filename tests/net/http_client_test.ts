@@ -122,7 +122,7 @@ for (const [name, make] of Object.entries(CLIENTS)) {
     withUpstream(make, async (client, { url, got, left }) => {
       await textOf(await ask(client, url, "one"));
       const abort = new AbortController();
-      const pending = assert.rejects(ask(client, url, "stall", abort.signal), /the client left/);
+      const pending = assert.rejects(ask(client, url, "stall", abort.signal), /The client left/);
       while (!got.includes("stall")) await new Promise((resolve) => setTimeout(resolve, 1));
       abort.abort(new Error("The client left"));
       await pending;
@@ -147,7 +147,7 @@ for (const [name, make] of Object.entries(CLIENTS)) {
       await assert.rejects(ask(client, new URL(`http://127.0.0.1:${port}/`), "x"));
       await assert.rejects(
         ask(client, url, "x", AbortSignal.abort(new Error("Too late"))),
-        /too late/,
+        /Too late/,
       );
       assert.deepEqual(got, []);
     }));
