@@ -28,7 +28,9 @@ export class SecretWatch {
         const member = Reflect.get(target, name);
         if (typeof member !== "function") return member;
         return (...given: unknown[]) => {
-          if (name === "put" || name === "add") this.show("the store", JSON.stringify(given));
+          if (name === "put" || name === "add" || name === "apply") {
+            this.show("the store", JSON.stringify(given));
+          }
           return Reflect.apply(member, target, given);
         };
       },

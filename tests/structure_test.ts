@@ -12,7 +12,18 @@ function* files(folder: string): Generator<string> {
 }
 
 /** What each part may import of the others; itself always. `leaf` parts import leaves. */
-const LEAVES = ["clock", "log", "text", "json", "net", "bytes", "config", "storage", "pricing"];
+const LEAVES = [
+  "clock",
+  "log",
+  "text",
+  "json",
+  "net",
+  "bytes",
+  "config",
+  "storage",
+  "pricing",
+  "ledger",
+];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["cli"],
   cli: [
@@ -33,6 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ["text", "manifest"],
   storage: ["clock", "text"],
   pricing: ["anthropic", "text"],
+  ledger: ["clock", "log", "bytes", "storage"],
   plugins: [],
   clock: [],
   log: [],

@@ -15,6 +15,7 @@ import type { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import type { Clock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { Log } from "../log.ts";
 import { loadPlugins } from "../pipeline/load.ts";
 import { Billing, type PricedModel } from "../pricing/billing.ts";
@@ -27,6 +28,8 @@ import type { Store } from "../storage/store.ts";
 export interface Foundation {
   /** The store. */
   readonly store: Store;
+  /** Takes what must not be lost. */
+  readonly ledger: Ledger;
   /** API keys. */
   readonly keys: Keys;
   /** Signs and sends. */
@@ -55,7 +58,7 @@ export interface Foundation {
  */
 export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Services> {
   const { config } = loaded;
-  const { sender, lessons, clock, log, store, keys, memory } = on;
+  const { sender, lessons, clock, log, store, ledger, keys, memory } = on;
   const models = new Models(config);
   const prices = await openPrices(config.pricing);
   const profiles = new Profiles({ models, sender, clock, region: config.aws.region, log });
@@ -70,7 +73,7 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
   });
   return {
     config,
-    plugins: await loadPlugins({ loaded, builtins, store, keys, log, clock, memory }),
+    plugins: await loadPlugins({ loaded, builtins, store, ledger, keys, log, clock, memory }),
     models,
     bedrock,
     billing: new Billing({ prices, resolve: (model) => pricedModel(models, model) }),

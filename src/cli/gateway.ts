@@ -15,6 +15,7 @@ import { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import { DirectLedger } from "../ledger/direct.ts";
 import { errorFields, type Log } from "../log.ts";
 import { openHttpClient } from "../net/http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
@@ -95,6 +96,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const foundation: Foundation = {
       store,
+      ledger: new DirectLedger(store, clock),
       keys,
       sender,
       lessons: new Lessons(store, clock),
@@ -180,6 +182,7 @@ class RunningGateway implements Gateway {
     await closePlugins(this.#services.plugins);
     await Promise.all(this.#retired);
     await this.keys.settled();
+    await this.#foundation.ledger.settled();
     await this.#closeStore();
   }
 }

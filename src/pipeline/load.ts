@@ -10,7 +10,8 @@ import type { Clock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { PluginEntry } from "../config/schema.ts";
 import type { Log } from "../log.ts";
-import { prefixedStore } from "../storage/prefixed.ts";
+import { type Ledger, prefixedLedger } from "../ledger/ledger.ts";
+import { pluginPrefix, prefixedStore } from "../storage/prefixed.ts";
 import type { Store } from "../storage/store.ts";
 import { nearest } from "../text/nearest.ts";
 import type { LoadedPlugin } from "./guard.ts";
@@ -26,6 +27,8 @@ export interface LoadPluginsOptions {
   builtins: Readonly<Record<string, PluginFactory>>;
   /** The store; each plugin sees it through a prefix of its own. */
   store: Store;
+  /** Takes what must not be lost; each plugin sees it through the same prefix. */
+  ledger: Ledger;
   /** API keys. */
   keys: KeyDirectory;
   /** The log; each plugin's lines name it. */
@@ -214,6 +217,7 @@ async function setUp(
     return await plugin.setup(settings, {
       name: plugin.name,
       store: prefixedStore(options.store, plugin.name),
+      ledger: prefixedLedger(options.ledger, pluginPrefix(plugin.name)),
       keys: options.keys,
       log,
       clock: options.clock,

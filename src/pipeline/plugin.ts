@@ -42,12 +42,13 @@ import type { Clock } from "../clock.ts";
 import type { ServiceTier } from "../config/schema.ts";
 import type { Log } from "../log.ts";
 import type { Billed, CallEstimate } from "../pricing/billing.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { KeyRecord, KeyVerdict } from "../storage/keys.ts";
-import type { Store } from "../storage/store.ts";
+import type { Store, StoreWrite } from "../storage/store.ts";
 
 export type { AnthropicEvent, ApiErrorOptions, ApiErrorType, Clock, KeyRecord, KeyVerdict };
 export type { Billed, CallEstimate };
-export type { Log, Message, MessagesRequest, ServiceTier, Store, Usage };
+export type { Ledger, Log, Message, MessagesRequest, ServiceTier, Store, StoreWrite, Usage };
 
 /** The endpoint a request came to; all three need a principal. */
 export type Endpoint = "messages" | "count_tokens" | "models";
@@ -221,6 +222,8 @@ export interface Host {
   readonly name: string;
   /** The store, as seen through a prefix of the plugin's own. */
   readonly store: Store;
+  /** Takes what must not be lost, for the same part of the store. */
+  readonly ledger: Ledger;
   /** API keys. */
   readonly keys: KeyDirectory;
   /** A log that names the plugin in each line and redacts secrets. */

@@ -2,7 +2,7 @@
  * What every store does alike.
  * @module
  */
-import type { ListOptions, StoreKey } from "./store.ts";
+import { type ListOptions, MOST_WRITES, type StoreKey, type StoreWrite } from "./store.ts";
 
 /** A call on a store after its `close`. */
 export class StoreClosed extends Error {
@@ -36,6 +36,34 @@ export function checkKey([partition, sort]: StoreKey): void {
     throw new RangeError(
       `Cannot use a key as it must be at most ${LARGEST_KEY} bytes: it is ${size}`,
     );
+  }
+}
+
+/** Where a store remembers the ids of batches that were applied. */
+export function batchKey(id: string): StoreKey {
+  return ["batches", id];
+}
+
+/**
+ * Checks a batch.
+ *
+ * @throws {RangeError} If it holds too many writes, two with one key, or a key that cannot be used
+ */
+export function checkBatch(id: string, writes: readonly StoreWrite[]): void {
+  checkKey(batchKey(id));
+  if (writes.length > MOST_WRITES) {
+    throw new RangeError(
+      `Cannot apply a batch as it must hold at most ${MOST_WRITES} writes: it holds ${writes.length}`,
+    );
+  }
+  const seen = new Set<string>();
+  for (const { key } of writes) {
+    checkKey(key);
+    const name = JSON.stringify(key);
+    if (seen.has(name)) {
+      throw new RangeError(`Cannot apply a batch as its keys must differ: ${name} is there twice`);
+    }
+    seen.add(name);
   }
 }
 

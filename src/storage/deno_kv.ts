@@ -4,8 +4,16 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { addCounters, checkKey, StoreClosed } from "./common.ts";
-import type { Entry, ListOptions, PutOptions, Store, StoreKey, Version } from "./store.ts";
+import { addCounters, batchKey, checkBatch, checkKey, StoreClosed } from "./common.ts";
+import type {
+  Entry,
+  ListOptions,
+  PutOptions,
+  Store,
+  StoreKey,
+  StoreWrite,
+  Version,
+} from "./store.ts";
 
 /** What is stored: the value, and its end by our clock, which tests can move. */
 interface Envelope {
@@ -17,6 +25,8 @@ interface Envelope {
 const LARGEST_VALUE = 60_000;
 /** Concurrent writers of one entry each win once in turn: so many turns are more than there are writers. */
 const MOST_TURNS = 1_000;
+/** Deno KV reads so many entries at once. */
+const MOST_READ = 10;
 
 /**
  * Opens the file, and makes it if it is not there.
@@ -124,6 +134,30 @@ class DenoKvStore implements Store {
     throw this.#contended(key);
   }
 
+  async apply(
+    id: string,
+    writes: readonly StoreWrite[],
+    { expiresAt }: { expiresAt: number },
+  ): Promise<boolean> {
+    checkBatch(id, writes);
+    const mark = batchKey(id);
+    this.#check(mark);
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      const marked = await this.#read(mark);
+      if (this.#entry(mark, marked) !== undefined) return false;
+      const batch = this.#kv.atomic().check(marked);
+      this.#set(batch, mark, { value: true, expiresAt });
+      const stored = await this.#readAll(writes.map(({ key }) => key));
+      for (const [at, write] of writes.entries()) {
+        const before = stored[at] as Deno.KvEntryMaybe<string>;
+        if (write.add !== undefined) batch.check(before);
+        this.#set(batch, write.key, this.#written(write, before));
+      }
+      if ((await whenUnlocked(() => batch.commit())).ok) return true;
+    }
+    throw this.#contended(mark);
+  }
+
   async *list<T>(partition: string, options: ListOptions = {}): AsyncIterable<Entry<T>> {
     this.#check([partition, "any"]);
     const { from, to, prefix, reverse = false } = options;
@@ -158,6 +192,30 @@ class DenoKvStore implements Store {
 
   #read(key: StoreKey): Promise<Deno.KvEntryMaybe<string>> {
     return whenUnlocked(() => this.#kv.get<string>([...key]));
+  }
+
+  async #readAll(keys: readonly StoreKey[]): Promise<Deno.KvEntryMaybe<string>[]> {
+    const found: Deno.KvEntryMaybe<string>[] = [];
+    for (let at = 0; at < keys.length; at += MOST_READ) {
+      const some = keys.slice(at, at + MOST_READ).map((key) => [...key]);
+      found.push(...await whenUnlocked(() => this.#kv.getMany<string[]>(some)));
+    }
+    return found;
+  }
+
+  #written(write: StoreWrite, before: Deno.KvEntryMaybe<string>): Envelope {
+    if (write.add === undefined) {
+      const { put: value, expiresAt } = write;
+      return { value, ...(expiresAt === undefined ? {} : { expiresAt }) };
+    }
+    const live = this.#entry<Record<string, number>>(write.key, before);
+    const value = addCounters(live?.value ?? {}, write.add);
+    const expiresAt = live === undefined ? write.expiresAt : live.expiresAt;
+    return { value, ...(expiresAt === undefined ? {} : { expiresAt }) };
+  }
+
+  #set(batch: Deno.AtomicOperation, key: StoreKey, envelope: Envelope): void {
+    batch.set([...key], this.#encode(key, envelope), this.#life(envelope));
   }
 
   #check(key: StoreKey): void {

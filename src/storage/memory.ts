@@ -3,8 +3,24 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { addCounters, checkKey, compareUtf8, inRange, StoreClosed } from "./common.ts";
-import type { Entry, ListOptions, PutOptions, Store, StoreKey, Version } from "./store.ts";
+import {
+  addCounters,
+  batchKey,
+  checkBatch,
+  checkKey,
+  compareUtf8,
+  inRange,
+  StoreClosed,
+} from "./common.ts";
+import type {
+  Entry,
+  ListOptions,
+  PutOptions,
+  Store,
+  StoreKey,
+  StoreWrite,
+  Version,
+} from "./store.ts";
 
 interface Held {
   /** JSON text: what is given out is nobody else's object. */
@@ -66,6 +82,21 @@ class MemoryStore implements Store {
     return sums;
   }
 
+  // deno-lint-ignore require-await
+  async apply(
+    id: string,
+    writes: readonly StoreWrite[],
+    { expiresAt }: { expiresAt: number },
+  ): Promise<boolean> {
+    this.#check(batchKey(id));
+    checkBatch(id, writes);
+    if (this.#live(batchKey(id)) !== undefined) return false;
+    const ready = writes.map((write) => this.#prepared(write)); // all of them first: none is written if one throws
+    for (const { key, json, expiresAt } of ready) this.#write(key, json, expiresAt);
+    this.#write(batchKey(id), "true", expiresAt);
+    return true;
+  }
+
   async *list<T>(partition: string, options: ListOptions = {}): AsyncIterable<Entry<T>> {
     this.#check([partition, "any"]);
     const sorts = [...this.#partitions.get(partition)?.keys() ?? []]
@@ -105,6 +136,17 @@ class MemoryStore implements Store {
     if (held?.expiresAt === undefined || held.expiresAt > this.#clock.now()) return held;
     entries?.delete(sort);
     return undefined;
+  }
+
+  #prepared({ key, put, add, expiresAt }: StoreWrite) {
+    if (add === undefined) return { key, json: JSON.stringify(put), expiresAt };
+    const held = this.#live(key);
+    const sums = addCounters(held === undefined ? {} : JSON.parse(held.json), add);
+    return {
+      key,
+      json: JSON.stringify(sums),
+      expiresAt: held === undefined ? expiresAt : held.expiresAt,
+    };
   }
 
   #write([partition, sort]: StoreKey, json: string, expiresAt: number | undefined): Version {

@@ -4,9 +4,14 @@
  */
 import type { Entry, ListOptions, PutOptions, Store, StoreKey, Version } from "./store.ts";
 
+/** What a plugin's partitions begin with in the store. */
+export function pluginPrefix(name: string): string {
+  return `plugin.${name}/`;
+}
+
 /** A view of `store` in which every partition begins with the plugin's name. It cannot be closed. */
 export function prefixedStore(store: Store, name: string): Store {
-  const prefix = `plugin.${name}/`;
+  const prefix = pluginPrefix(name);
   const inside = ([partition, sort]: StoreKey): StoreKey => {
     if (partition === "") throw new RangeError("Cannot use a key with an empty partition");
     return [prefix + partition, sort];
@@ -30,6 +35,12 @@ export function prefixedStore(store: Store, name: string): Store {
     delete: async (key: StoreKey, when?: { version: Version }) =>
       await open().delete(inside(key), when),
     add: async (key, deltas, options) => await open().add(inside(key), deltas, options),
+    apply: async (id, writes, options) =>
+      await open().apply(
+        prefix + id,
+        writes.map((write) => ({ ...write, key: inside(write.key) })),
+        options,
+      ),
     async *list<T>(partition: string, options?: ListOptions) {
       for await (const entry of open().list<T>(inside([partition, "any"])[0], options)) {
         yield outside(entry);

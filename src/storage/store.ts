@@ -10,6 +10,9 @@
  *   one version, exactly one succeeds.
  * - **add** is atomic: no delta is lost or applied twice, whatever the concurrency. Deltas and sums are
  *   safe integers (money is counted in micro-dollars).
+ * - **apply** is atomic, and idempotent by its id: all writes of a batch happen, once, or none does. A batch that was
+ *   applied under an id is not applied again while that id is remembered, whoever asks: also after a crash, and
+ *   when the answer to the first call was lost.
  * - **Expiry**: an entry is not returned after `expiresAt`, even if the database still holds it. A write
  *   without `expiresAt` never expires; `add` keeps the first `expiresAt` of a live entry.
  * - **list** yields one partition in ascending order of the sort string by UTF-8 bytes (or descending), each
@@ -68,6 +71,22 @@ export interface ListOptions {
   reverse?: boolean;
 }
 
+/** One write of a batch: what is put over whatever is there, or what is added to counters. */
+export type StoreWrite =
+  & {
+    /** Where. No two writes of a batch have the same key. */
+    readonly key: StoreKey;
+    /** Unix milliseconds after which the entry is gone; of counters, only where they begin with this write. */
+    readonly expiresAt?: number;
+  }
+  & (
+    | { readonly put: unknown; readonly add?: undefined }
+    | { readonly add: Readonly<Record<string, number>>; readonly put?: undefined }
+  );
+
+/** Most writes of one {@link Store.apply}: what a DynamoDB transaction takes, with room for the batch's own mark. */
+export const MOST_WRITES = 50;
+
 /** A key-value store with the promises above. */
 export interface Store {
   /** The live entry, or undefined. */
@@ -82,6 +101,17 @@ export interface Store {
     deltas: Readonly<Record<string, number>>,
     options?: { expiresAt?: number },
   ): Promise<Readonly<Record<string, number>>>;
+  /**
+   * Applies a batch of writes, unless one was applied under this id before. The id is remembered until `expiresAt`.
+   *
+   * @returns Whether it was applied now; false when it was before
+   * @throws {RangeError} If there are more than {@link MOST_WRITES}, or two with one key
+   */
+  apply(
+    id: string,
+    writes: readonly StoreWrite[],
+    options: { expiresAt: number },
+  ): Promise<boolean>;
   /** The live entries of one partition in order. */
   list<T = JsonValue>(partition: string, options?: ListOptions): AsyncIterable<Entry<T>>;
   /** Resolves when the database answers; rejects with the reason when it does not. */

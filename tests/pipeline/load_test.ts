@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/clock.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openLog } from "../../src/log.ts";
 import { closePlugins, loadPlugins } from "../../src/pipeline/load.ts";
 import type { KeyDirectory } from "../../src/pipeline/plugin.ts";
@@ -23,7 +24,8 @@ async function load(source: string, entry: string = "", env: Record<string, stri
     const store = openMemoryStore({ clock: systemClock });
     const memory = new Map();
     const clock = systemClock;
-    return await loadPlugins({ loaded, builtins, store, keys: nobody, log, clock, memory });
+    const ledger = new DirectLedger(store, clock);
+    return await loadPlugins({ loaded, builtins, store, ledger, keys: nobody, log, clock, memory });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -4,6 +4,7 @@ import { builtins } from "../../plugins/mod.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { loadPlugins } from "../../src/pipeline/load.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
+import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, withHarness } from "../harness.ts";
@@ -101,13 +102,23 @@ async function withReloads(
   const memory = new Map();
   const servers: Server[] = [];
   const store = openMemoryStore({ clock });
+  const ledger = new DirectLedger(store, clock);
   await withHarness({ clock, simulatorClock: clock }, async (harness) => {
     const { services, keys } = harness.gateway;
     const { log } = services;
     const load = async (settings: string) => {
       const text = `plugins: [ { use: auth }, { use: rate_limit, with: ${settings} } ]\n`;
       const loaded = parseConfig(text, { file: "/config.yaml", env: () => undefined });
-      const plugins = await loadPlugins({ loaded, builtins, store, keys, log, clock, memory });
+      const plugins = await loadPlugins({
+        loaded,
+        builtins,
+        store,
+        ledger,
+        keys,
+        log,
+        clock,
+        memory,
+      });
       const source = { services: { ...services, plugins } };
       const server = startServer(source, { hostname: "127.0.0.1", port: 0 });
       servers.push(server);

@@ -8,6 +8,7 @@ import { builtins } from "../../plugins/mod.ts";
 import type { Message, MessagesRequest } from "../../src/anthropic/types.ts";
 import { openPrices } from "../../src/cli/assemble.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openLog } from "../../src/log.ts";
 import { runOnCall, runOnRequest } from "../../src/pipeline/before.ts";
 import { Completion } from "../../src/pipeline/complete.ts";
@@ -38,11 +39,13 @@ async function openPipeline(keys: readonly Holder[]) {
   const log = openLog({ level: "error", format: "json", write: () => {} });
   const settings = { ...named(KEY), user: named(USER), team: named(TEAM) };
   const text = `plugins: [ { use: auth }, { use: rate_limit, with: ${JSON.stringify(settings)} } ]`;
+  const store = openMemoryStore({ clock });
   const memory = new Map<string, Map<string, unknown>>();
   const plugins = await loadPlugins({
     loaded: parseConfig(text, { file: "/config.yaml", env: () => undefined }),
     builtins,
-    store: openMemoryStore({ clock }),
+    store,
+    ledger: new DirectLedger(store, clock),
     keys: {
       verify: (id) => {
         const key = keys.find(({ record }) => record.id === id)?.record ??

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { builtins } from "../../plugins/mod.ts";
+import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openLog } from "../../src/log.ts";
 import type { CompleteContext, Hooks, Host, Plugin } from "../../src/pipeline/plugin.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
@@ -34,6 +35,7 @@ class Switchable {
       put: (key, value, options) => write(() => this.inner.put(key, value, options)),
       delete: (key, when) => this.inner.delete(key, when),
       add: (key, deltas, options) => write(() => this.inner.add(key, deltas, options)),
+      apply: (id, writes, options) => write(() => this.inner.apply(id, writes, options)),
       list: (partition, options) => this.inner.list(partition, options),
       ping: () => this.inner.ping(),
       close: () => this.inner.close(),
@@ -65,6 +67,7 @@ function bench(): Bench {
   const host: Host = {
     name: "usage",
     store: prefixedStore(store.store, "usage"),
+    ledger: new DirectLedger(prefixedStore(store.store, "usage"), clock),
     keys: { verify: () => ({ ok: false, reason: "unknown" }), used: () => undefined },
     log: openLog({ level: "info", format: "json", write: (line) => log.push(line) }),
     clock,
