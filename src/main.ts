@@ -1,5 +1,5 @@
 /**
- * `outcrop`: argv to command. The only module that acts when it is imported.
+ * `outcrop`: argv to command. The only module that acts when it runs, beside `cli/serve_worker.ts` in a worker.
  * @module
  */
 import { run } from "./cli/program.ts";

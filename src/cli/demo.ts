@@ -12,7 +12,8 @@ import { type Simulator, SIMULATOR_CREDENTIALS, startSimulator } from "../simula
 import { openStore } from "../storage/open.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
 import { interrupted } from "./interrupted.ts";
-import { listen, parsePort } from "./serve.ts";
+import { parsePort } from "./serve.ts";
+import { listen } from "./serving.ts";
 import { terminal } from "./terminal.ts";
 
 interface DemoOptions {
@@ -58,7 +59,7 @@ async function demo({ once = false, port }: DemoOptions): Promise<void> {
     env: demoEnv,
     provider: () => Promise.resolve(SIMULATOR_CREDENTIALS),
   });
-  const server = listen(gateway, "127.0.0.1", port);
+  const server = listen(gateway, { hostname: "127.0.0.1", port });
   terminal.out(`   Bedrock ${simulator.url}   Outcrop ${server.url}`);
   const { key } = await gateway.keys.create({ name: "demo" });
   terminal.out("2. A key for it, made in the embedded store");

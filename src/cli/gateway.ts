@@ -61,6 +61,8 @@ export interface GatewayOptions {
   provider?: CredentialProvider;
   /** Fetches what a client names by URL. @default over https, from public addresses */
   fetchUrl?: UrlFetcher;
+  /** Why the process as a whole cannot serve yet; undefined when it can. */
+  waitsFor?: () => string | undefined;
   /** A store that is open already, which the caller closes. @default the one the configuration names */
   store?: Store;
 }
@@ -104,7 +106,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       memory: new Map(),
       log,
       clock,
-      ready: readyCheck(store, credentials, log),
+      ready: readyCheck({ store, credentials, log, waitsFor: options.waitsFor }),
       background: new Background(),
     };
     return new RunningGateway({
@@ -203,8 +205,16 @@ export function openKeys(
   return Keys.open(store, { clock: options.clock, ...(secret === undefined ? {} : { secret }) });
 }
 
-function readyCheck(store: Store, credentials: CredentialSource, log: Log): ReadyCheck {
+function readyCheck(
+  { store, credentials, log, waitsFor }: {
+    store: Store;
+    credentials: CredentialSource;
+    log: Log;
+    waitsFor: GatewayOptions["waitsFor"];
+  },
+): ReadyCheck {
   return async () => {
+    const waiting = waitsFor?.();
     const parts: [string, () => Promise<unknown>][] = [
       ["store", () => store.ping()],
       ["AWS credentials", async () => await credentials.get()],
@@ -218,6 +228,6 @@ function readyCheck(store: Store, credentials: CredentialSource, log: Log): Read
         return [`${name}: no answer; see the gateway's log`];
       }
     }));
-    return missing.flat();
+    return waiting === undefined ? missing.flat() : [waiting, ...missing.flat()];
   };
 }

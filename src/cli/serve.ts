@@ -3,23 +3,22 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
+import { systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { type Log, openLog } from "../log.ts";
-import { type Server, startServer } from "../server/server.ts";
-import { describeStore } from "../storage/open.ts";
+import { WorkerGroup } from "../server/workers.ts";
+import { CommandFailure } from "./failure.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
-import { type Gateway, openGateway } from "./gateway.ts";
 import { interrupted } from "./interrupted.ts";
-import { watchConfig } from "./watch_config.ts";
 import { listenFailure } from "./listen_failure.ts";
+import type { WorkerStart } from "./serve_worker.ts";
+import { DRAIN_S, type Listen, openServing, type Serving, type StartFacts } from "./serving.ts";
+import { watchConfig } from "./watch_config.ts";
 
 interface ServeOptions extends ConfigOption {
   host?: string;
   port?: number;
 }
-
-/** Seconds that open answers may take to finish after the first signal. */
-const DRAIN_S = 25;
 
 /** Parses a port. @throws {InvalidArgumentError} If it is none */
 export function parsePort(text: string): number {
@@ -43,16 +42,21 @@ async function serve(options: ServeOptions): Promise<void> {
   const loaded = await loadConfigOption(options);
   const { config } = loaded;
   const log = openLog(config.log);
-  const gateway = await openGateway({ loaded, log });
-  const hostname = options.host ?? config.listen.host;
-  const port = options.port ?? config.listen.port;
-  const server = listen(gateway, hostname, port);
-  gateway.catalog.start();
-  await announce({ gateway, loaded, log, server, hostname });
+  const listen: Listen = {
+    hostname: options.host ?? config.listen.host,
+    port: options.port ?? config.listen.port,
+  };
+  const workers = config.listen.workers === "auto"
+    ? navigator.hardwareConcurrency
+    : config.listen.workers;
+  const serving = workers === 1
+    ? await openServing({ config: options.config, loaded, listen })
+    : await serveByWorkers(workers, { options, listen, log });
+  announce(serving.facts, { workers, hostname: listen.hostname, log });
   const stopWatching = await watchConfig({
-    files: () => [loaded.file, ...pricingOf(gateway)],
-    reload: async () => await gateway.reload(await loadConfigOption(options)),
-    clock: gateway.services.clock,
+    files: () => filesOf(loaded),
+    reload: () => serving.reload(),
+    clock: systemClock,
     log,
   });
   await interrupted();
@@ -60,76 +64,78 @@ async function serve(options: ServeOptions): Promise<void> {
   log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {
     seconds: DRAIN_S,
   });
-  await stop(gateway, server, log);
+  await serving.stop();
+  log.info("Stopped");
 }
 
-function pricingOf({ services }: Gateway): string[] {
-  const { pricing } = services.config;
-  return pricing === null ? [] : [pricing];
+async function serveByWorkers(
+  count: number,
+  { options, listen, log }: { options: ServeOptions; listen: Listen; log: Log },
+): Promise<Pick<Serving, "facts" | "reload" | "stop">> {
+  const start: WorkerStart = {
+    config: options.config,
+    listen: { ...listen, port: freePort(listen), reusePort: true },
+  };
+  try {
+    const { group, facts } = await WorkerGroup.open<WorkerStart, StartFacts>({
+      count,
+      entry: new URL("./serve_worker.ts", import.meta.url),
+      start,
+      clock: systemClock,
+      log,
+    });
+    return { facts, reload: () => group.reload(), stop: () => group.stop() };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandFailure(reason, 1, { cause: error });
+  }
 }
 
 /**
- * Listens.
+ * The port that workers share. Nobody else may have it: another process that shares its port too would take a part
+ * of the requests, and nobody would see why.
  *
- * @throws {CommandFailure} If the port is taken or may not be used, with what to do
+ * @throws {CommandFailure} If it is taken
  */
-export function listen(gateway: Gateway, hostname: string, port: number): Server {
+function freePort({ hostname, port }: Listen): number {
   try {
-    return startServer(gateway, { hostname, port });
+    const listener = Deno.listen({ hostname, port });
+    listener.close();
+    return (listener.addr as Deno.NetAddr).port;
   } catch (error) {
     throw listenFailure(hostname, port, error);
   }
+}
+
+function filesOf({ file, config }: LoadedConfig): string[] {
+  return config.pricing === null ? [file] : [file, config.pricing];
 }
 
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
 }
 
-async function announce(
-  { gateway, loaded, log, server, hostname }: {
-    gateway: Gateway;
-    loaded: LoadedConfig;
-    log: Log;
-    server: Server;
-    hostname: string;
-  },
-): Promise<void> {
-  const { config } = loaded;
-  const keys = await gateway.keys.count();
+function announce(
+  { url, store, keys, plugins, credentials, region }: StartFacts,
+  { workers, hostname, log }: { workers: number; hostname: string; log: Log },
+): void {
   log.info("Listening on {url}", {
-    url: server.url,
-    store: describeStore(config.store),
+    url,
+    store,
     keys,
-    plugins: gateway.services.plugins.map(({ name }) => name).join(" > ") || "none",
-    credentials: await describeCredentials(gateway),
-    region: config.aws.region,
+    plugins: plugins.join(" > ") || "none",
+    credentials,
+    region,
+    workers,
   });
   if (!isLoopback(hostname)) {
     log.warning("Listening beyond this machine: put TLS in front, keys travel in the headers", {
       hostname,
     });
   }
-  if (!gateway.services.plugins.some(({ name }) => name === "auth")) {
+  if (!plugins.includes("auth")) {
     log.warning("No auth plugin is listed: anybody who can reach the port is served");
   } else if (keys === 0) {
     log.warning("There are no keys yet: make one with 'outcrop keys create --name me'");
   }
-}
-
-/** Credentials that cannot be had yet do not stop the start: /ready says so, and they may come later. */
-async function describeCredentials(gateway: Gateway): Promise<string> {
-  try {
-    return await gateway.credentials.describe();
-  } catch (error) {
-    return `none yet (${error instanceof Error ? error.message : String(error)})`;
-  }
-}
-
-async function stop(gateway: Gateway, server: Server, log: Log): Promise<void> {
-  const { clock } = gateway.services;
-  const finished = server.stop().then(() => true);
-  const late = new Promise<false>((resolve) => clock.after(DRAIN_S * 1_000, () => resolve(false)));
-  if (!await Promise.race([finished, late])) log.warning("Stopped with answers still open");
-  await gateway.close();
-  log.info("Stopped");
 }

@@ -11,14 +11,17 @@ const serviceTier = z.enum(["default", "priority", "flex", "reserved"]);
 const route = z.enum(["invoke", "messages", "mantle", "converse"]);
 const url = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
 
-const ONE_WORKER = "expected 1 or auto: this version serves from one worker";
+/** More threads than any machine has cores are a slip of the pen. */
+const MOST_WORKERS = 256;
+const WORKERS = `expected a whole number from 1 to ${MOST_WORKERS}, or auto: one for each core`;
 
 const listen = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   port: z.int().min(0).max(65_535).default(8000).describe("Port; 0 takes any free one."),
-  workers: z.union([z.int().min(1, ONE_WORKER).max(1, ONE_WORKER), z.literal("auto")], {
-    error: ONE_WORKER,
-  }).default(1).describe("How many workers serve the port."),
+  workers: z.union([z.int().min(1, WORKERS).max(MOST_WORKERS, WORKERS), z.literal("auto")], {
+    error: WORKERS,
+  })
+    .default(1).describe("How many workers serve the port; auto: one for each core."),
 }).prefault({});
 
 const aws = z.strictObject({

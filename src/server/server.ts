@@ -25,6 +25,8 @@ export interface ListenOptions {
   hostname: string;
   /** Port; 0 for any free one. */
   port: number;
+  /** Whether others of this process listen on the port too. @default false */
+  reusePort?: boolean;
 }
 
 function urlOf(hostname: string, port: number): string {
@@ -43,6 +45,7 @@ export function startServer(source: ServicesSource, options: ListenOptions): Ser
   const server = Deno.serve({
     hostname: options.hostname,
     port: options.port,
+    reusePort: options.reusePort ?? false,
     onListen: () => {},
     onError: (error) => {
       source.services.log.error("Request failed outside every handler", {

@@ -1,55 +1,6 @@
 /** The command line, as a person or a script uses it: a process of its own, with a folder of its own. */
 import assert from "node:assert/strict";
-
-const ROOT = new URL("../../", import.meta.url).pathname;
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function command(
-  args: readonly string[],
-  cwd: string,
-  env: Record<string, string> = {},
-): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-check",
-      "-A",
-      "--config",
-      `${ROOT}deno.json`,
-      `${ROOT}src/main.ts`,
-      ...args,
-    ],
-    cwd,
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  });
-}
-
-async function outcrop(
-  args: readonly string[],
-  cwd: string,
-  env: Record<string, string> = {},
-): Promise<Ran> {
-  const { code, stdout, stderr } = await command(args, cwd, env).output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
-
-async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await run(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { command, inFolder, outcrop, Output } from "./outcrop.ts";
 
 Deno.test("every command has help with an example", () =>
   inFolder(async (folder) => {
@@ -219,22 +170,6 @@ Deno.test("demo --once streams an answer with a tool call, and exits 0", () =>
     assert.deepEqual([...Deno.readDirSync(folder)], []);
   }));
 
-/** Reads a stream until a line matches; what was read is in the error if none does. */
-async function lineOf(
-  stream: ReadableStream<Uint8Array>,
-  wanted: RegExp,
-): Promise<RegExpExecArray> {
-  let text = "";
-  for await (
-    const part of stream.pipeThrough(new TextDecoderStream()).values({ preventCancel: true })
-  ) {
-    text += part;
-    const found = wanted.exec(text);
-    if (found !== null) return found;
-  }
-  throw new Error(`Cannot find ${wanted} in ${text}`);
-}
-
 Deno.test("serve says where it listens, accepts a key made beside it, refuses it when revoked, and stops at SIGTERM", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(
@@ -248,8 +183,7 @@ Deno.test("serve says where it listens, accepts a key made beside it, refuses it
     // Ends the server, and with it its output, if it never says what is waited for.
     const deadline = setTimeout(() => server.kill("SIGKILL"), 60_000);
     try {
-      const [line, url = ""] = await lineOf(
-        server.stderr,
+      const [line, url = ""] = await new Output(server.stderr).next(
         /Listening on (http:\/\/127\.0\.0\.1:\d+).*\n/,
       );
       assert.match(line, /store=deno_kv .*keys\.db/);

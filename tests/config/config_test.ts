@@ -75,8 +75,8 @@ const WRONG: Record<string, [text: string, ...lines: RegExp[]]> = {
     /^config\.yaml:3:3 store\.path: unknown key 'path': known here: use$/,
   ],
   "more workers than there can be": [
-    "listen:\n  workers: 2",
-    /^config\.yaml:2:3 listen\.workers: expected 1 or auto: this version serves from one worker: it is 2$/,
+    "listen:\n  workers: 1000",
+    /^config\.yaml:2:3 listen\.workers: expected a whole number from 1 to 256, or auto: one for each core: it is 1000$/,
   ],
   "a plugin without a name": [
     "plugins:\n  - with: {}",

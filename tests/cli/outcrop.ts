@@ -1,0 +1,94 @@
+/**
+ * `outcrop` as a process of its own, with a folder of its own.
+ * @module
+ */
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** What a command came to. */
+export interface Ran {
+  /** Exit code. */
+  readonly code: number;
+  /** What it wrote to stdout. */
+  readonly out: string;
+  /** What it wrote to stderr. */
+  readonly err: string;
+}
+
+/** The command, not yet run. */
+export function command(
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-check",
+      "-A",
+      "--config",
+      `${ROOT}deno.json`,
+      `${ROOT}src/main.ts`,
+      ...args,
+    ],
+    cwd,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Runs it to its end. */
+export async function outcrop(
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Ran> {
+  const { code, stdout, stderr } = await command(args, cwd, env).output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+/** Runs `run` with a folder that is gone afterwards. */
+export async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await run(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What a process writes, as it writes it. */
+export class Output {
+  readonly #parts: AsyncIterator<string>;
+  #text = "";
+
+  /** Of `stdout` or `stderr`. */
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#parts = stream.pipeThrough(new TextDecoderStream()).values();
+  }
+
+  /** The next text that matches; fails when the process ends before. */
+  async next(wanted: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = wanted.exec(this.#text);
+      if (found !== null) {
+        this.#text = this.#text.slice(found.index + found[0].length);
+        return found;
+      }
+      const { done, value } = await this.#parts.next();
+      if (done) throw new Error(`Cannot find ${wanted} in ${this.#text}`);
+      this.#text += value;
+    }
+  }
+
+  /** The rest, to the end. */
+  async rest(): Promise<string> {
+    for (;;) {
+      const { done, value } = await this.#parts.next();
+      if (done) return this.#text;
+      this.#text += value;
+    }
+  }
+}

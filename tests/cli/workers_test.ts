@@ -1,0 +1,117 @@
+/** Several workers serve one port: a crashed one is replaced, all are drained at SIGTERM. */
+import assert from "node:assert/strict";
+import { SIMULATOR_CREDENTIALS, startSimulator } from "../../src/simulator/simulator.ts";
+import { parseSse } from "../harness.ts";
+import { command, inFolder, outcrop, Output } from "./outcrop.ts";
+
+/** Tells which worker answers, and crashes it when asked to, as a forgotten callback does. */
+const PLUGIN = `export default ({ define, z }) => define({
+  name: "which",
+  schema: z.strictObject({}).prefault({}),
+  setup: () => ({
+    onRequest(ctx) {
+      ctx.responseHeaders.set("x-worker", self.name);
+      if (ctx.headers.has("x-crash")) setTimeout(() => { throw new Error("A forgotten callback"); }, 0);
+    },
+  }),
+});
+`;
+
+/** A request on a connection of its own, for which the system chooses a worker anew. */
+async function ask(url: string, init: RequestInit = {}): Promise<Response> {
+  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  try {
+    const response = await fetch(url, { ...init, client });
+    return new Response(await response.text(), response);
+  } finally {
+    client.close();
+  }
+}
+
+/** Asks until the answer is as wanted; the server's deadline ends what never comes. */
+async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look().catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+}
+
+const ANSWERS = 200;
+
+Deno.test("two workers serve one port; a crashed one is replaced; SIGTERM drains both", () =>
+  inFolder(async (folder) => {
+    const simulator = startSimulator();
+    await Deno.writeTextFile(`${folder}/which.ts`, PLUGIN);
+    await Deno.writeTextFile(
+      `${folder}/config.yaml`,
+      `listen: { port: 0, workers: 2 }
+store: { use: deno_kv, path: keys.db }
+aws: { endpoint: "${simulator.url}" }
+plugins: [ { use: auth }, { use: ./which.ts }, { use: usage } ]
+`,
+    );
+    const { key } = JSON.parse(
+      (await outcrop(["keys", "create", "--name", "k", "--json"], folder)).out,
+    );
+    const server = command(["serve"], folder, {
+      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
+    }).spawn();
+    const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
+    const stdout = server.stdout.cancel();
+    const told = new Output(server.stderr);
+    let stop = () => server.kill("SIGTERM");
+    try {
+      const [line, url = ""] = await told.next(/Listening on (http:\/\/127\.0\.0\.1:\d+).*\n/);
+      assert.match(line, /keys=1 .*workers=2\n$/);
+      assert.equal((await ask(`${url}/ready`)).status, 200);
+
+      const body = (stream: boolean, text: string) =>
+        JSON.stringify({
+          model: stream ? "sim.slow-20" : "sim.echo",
+          max_tokens: 50,
+          stream,
+          messages: [{ role: "user", content: text }],
+        });
+      const call = (headers: Record<string, string> = {}) =>
+        ask(`${url}/v1/messages`, {
+          method: "POST",
+          headers: { "x-api-key": key, ...headers },
+          body: body(false, "[[sim:echo]] hello"),
+        });
+      const workers = async () => {
+        const seen = new Set<string>();
+        for (let n = 0; n < ANSWERS && seen.size < 2; n++) {
+          const answer = await call();
+          assert.equal(answer.status, 200);
+          seen.add(answer.headers.get("x-worker") ?? "");
+        }
+        return [...seen].sort();
+      };
+      assert.deepEqual(await workers(), ["worker 1", "worker 2"]);
+
+      await call({ "x-crash": "1" }).catch(() => undefined); // the answer may be cut by it
+      await told.next(/Worker \d has crashed: another takes its place.*\n/);
+      await told.next(/Worker \d listens again.*\n/);
+      await until(async () => (await ask(`${url}/ready`)).status === 200 ? true : undefined);
+      assert.deepEqual(await workers(), ["worker 1", "worker 2"]);
+
+      const open = await fetch(`${url}/v1/messages`, {
+        method: "POST",
+        headers: { "x-api-key": key },
+        body: body(true, "hello"),
+      });
+      stop();
+      stop = () => {}; // a second signal would end it at once
+      assert.equal(parseSse(await open.text()).at(-1)?.event, "message_stop");
+    } finally {
+      stop();
+    }
+    await told.rest();
+    assert.equal((await server.status).code, 0);
+    clearTimeout(deadline);
+    await stdout;
+    await simulator.close();
+    const usage = await outcrop(["usage", "--json"], folder);
+    assert.ok(JSON.parse(usage.out).totals.requests >= 4, usage.out);
+  }));
