@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { SIMULATOR_BEARER_TOKEN } from "../src/simulator/simulator.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { type Harness, withHarness } from "./harness.ts";
+import { settled } from "./wait.ts";
 
 const QWEN = "qwen.qwen3-32b-v1:0";
 const CLAUDE = "claude-haiku-4-5";
@@ -84,14 +85,6 @@ Deno.test("a stream whose first frame does not come commits to 200 after 20 s, w
   });
 });
 
-/** Lets what is under way go on until something holds: turns of the event loop, not time. */
-async function settled(holds: () => boolean): Promise<void> {
-  for (let turn = 0; !holds(); turn++) {
-    if (turn > 100_000) throw new Error("Cannot wait any longer for what must come to hold");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 Deno.test("an error after the commit is an error event", async () => {
   const clock = new FakeClock();
   const config = "limits: { retries: 0 }\n";
@@ -102,7 +95,7 @@ Deno.test("an error after the commit is an error event", async () => {
       stream: () => [{ kind: "wait", ms: 25_000 }], // and then the end, without a frame
     });
     const pending = harness.post(ask("agent"));
-    await settled(() => clock.pending >= 2); // the gateway's patience, and the simulator's silence
+    await settled(() => clock.pending >= 3); // two patiences of the gateway, and the simulator's silence
     clock.advance(20_000);
     const response = await pending;
     assert.equal(response.status, 200);

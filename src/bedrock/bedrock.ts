@@ -7,6 +7,8 @@ import type { Clock } from "../clock.ts";
 import type { ServiceTier } from "../config/schema.ts";
 import { errorFields, type Log } from "../log.ts";
 import type { Answer, AnswerFacts } from "./answer.ts";
+import { Circuits } from "./circuit.ts";
+import { type Deadlines, Watch } from "./deadlines.ts";
 import { BedrockError, brokenAnswer } from "./errors.ts";
 import { LessonPlan, withoutLessons } from "./learn.ts";
 import type { Lesson, Lessons } from "./lessons.ts";
@@ -48,46 +50,63 @@ export interface BedrockOptions {
   fetchUrl: UrlFetcher;
   /** Further tries after the first; see `limits.retries` in config.yaml. */
   retries: number;
+  /** Milliseconds within which another try may begin; see `limits.retry_for_s`. */
+  retryForMs: number;
   /** A number in [0, 1), for the jitter. @default Math.random */
   random?: () => number;
 }
 
-/** Milliseconds that waiting between tries may take in all: the patience of a client at its first byte. */
-const RETRY_BUDGET_MS = 8_000;
-
 /** Fields or betas that one request may lose to refusals before its client is told. */
 const MOST_LESSONS = 3;
+
+/** What the tries of one call go by. */
+interface Call extends CallOptions {
+  readonly deadlines: Deadlines;
+  /** When all of it must be done. */
+  readonly endsAt: number;
+  /** When the last further try may begin. */
+  readonly retryUntil: number;
+}
 
 /** Asks models on Bedrock. */
 export class Bedrock {
   readonly #options: BedrockOptions;
+  readonly #circuits: Circuits;
 
   /** Opens no connection yet. */
   constructor(options: BedrockOptions) {
     this.#options = options;
+    this.#circuits = new Circuits(options.clock);
   }
 
   /**
-   * Asks the model, then its fallbacks while the failures are of the kind that another try may mend. A
-   * streamed answer is given back when its first frame has arrived: until then a failure is an HTTP status.
+   * Asks the model, then its fallbacks while the failures are of the kind that another target may mend. One whose
+   * circuit is open is asked behind the others. A streamed answer is given back when its first frame has arrived: until then a failure is an HTTP status.
    *
    * @throws {ApiError} What the client is to be told
    * @throws The signal's reason, if it aborts
    */
   async ask(asked: Question, options: CallOptions): Promise<Answer> {
-    const { profiles } = this.#options;
-    const { target, fallbacks } = await profiles.resolve(options.model, options.signal);
+    const { profiles, clock, retryForMs } = this.#options;
+    const startedAt = clock.monotonic();
+    const { target, fallbacks, deadlines } = await profiles.resolve(options.model, options.signal);
     const body = await inlineUrlSources(asked.body, this.#options.fetchUrl, options.signal);
     const question = body === asked.body ? asked : { ...asked, body };
+    const call: Call = {
+      ...options,
+      deadlines,
+      endsAt: startedAt + deadlines.totalMs,
+      retryUntil: startedAt + retryForMs,
+    };
     let failure: unknown;
-    for (const candidate of [target, ...fallbacks]) {
+    for (const candidate of this.#inOrder(target, fallbacks)) {
       const chosen = options.tier === undefined || candidate !== target
         ? candidate
         : { ...candidate, tier: options.tier };
       try {
-        return await this.#askTarget(chosen, question, options);
+        return await this.#askTarget(chosen, question, call);
       } catch (error) {
-        if (!(error instanceof BedrockError) || !error.retryable) throw error;
+        if (!(error instanceof BedrockError) || !error.elsewhere) throw error;
         failure = error;
         options.log.warning("Model {model} failed: {exception}", {
           model: chosen.modelId,
@@ -99,8 +118,19 @@ export class Bedrock {
     throw failure;
   }
 
+  /** Who is asked in turn. Looked at one by one, so that an answer of the first leaves the others' circuits alone. */
+  *#inOrder(target: Target, fallbacks: readonly Target[]): Generator<Target> {
+    if (fallbacks.length === 0) return yield target;
+    const last: Target[] = [];
+    for (const candidate of [target, ...fallbacks]) {
+      if (this.#circuits.mayLead(candidate)) yield candidate;
+      else last.push(candidate);
+    }
+    yield* last;
+  }
+
   /** Asks one model. What its refusals name, and it can do without, is left out: up to three times. */
-  async #askTarget(target: Target, question: Question, options: CallOptions): Promise<Answer> {
+  async #askTarget(target: Target, question: Question, call: Call): Promise<Answer> {
     const known = this.#options.lessons.of(target.modelId, target.route);
     const lesson = new LessonPlan(known);
     for (let turn = 0;; turn++) {
@@ -111,8 +141,8 @@ export class Bedrock {
       const left = untiered ? ["service_tier"] : [];
       const dropped = [...taught.dropped, ...prepared.dropped, ...left];
       try {
-        const answer = await this.#askPrepared(asked, { ...prepared, dropped }, options);
-        if (lesson.learned.length > 0) this.#remember(target, lesson.learned, options.log);
+        const answer = await this.#askPrepared(asked, { ...prepared, dropped }, call);
+        if (lesson.learned.length > 0) this.#remember(target, lesson.learned, call.log);
         return answer;
       } catch (error) {
         const sent = { body: taught.request.body, betas: prepared.betas, tier: asked.tier };
@@ -136,17 +166,17 @@ export class Bedrock {
     );
   }
 
-  #askPrepared(target: Target, prepared: Prepared, options: CallOptions): Promise<Answer> {
-    const { signal, log } = options;
+  #askPrepared(target: Target, prepared: Prepared, call: Call): Promise<Answer> {
+    const { signal, log, retryUntil } = call;
     if (prepared.dropped.length > 0) {
       log.debug("Dropped what the model cannot take", {
         model: target.modelId,
         dropped: prepared.dropped,
       });
     }
-    return withRetries(() => this.#try(target, prepared, signal), {
-      retries: this.#options.retries,
-      budgetMs: RETRY_BUDGET_MS,
+    return withRetries(() => this.#try(target, prepared, call), {
+      retries: this.#circuits.isOpen(target) ? 0 : this.#options.retries,
+      until: retryUntil,
       clock: this.#options.clock,
       signal,
       ...(this.#options.random === undefined ? {} : { random: this.#options.random }),
@@ -160,8 +190,36 @@ export class Bedrock {
     });
   }
 
-  async #try(target: Target, prepared: Prepared, signal: AbortSignal): Promise<Answer> {
-    const answer = await this.#options.sender.send(prepared.request, signal);
+  async #try(target: Target, prepared: Prepared, call: Call): Promise<Answer> {
+    const { signal, log, deadlines, endsAt } = call;
+    const { streamed } = prepared;
+    const circuits = this.#circuits;
+    const watch = new Watch({
+      clock: this.#options.clock,
+      deadlines,
+      endsAt,
+      streamed,
+      signal,
+      onBroken: () => circuits.failed(target, log),
+    });
+    try {
+      const answer = await this.#receive(target, prepared, watch);
+      circuits.succeeded(target, log);
+      if (!streamed) watch.end();
+      return answer;
+    } catch (cause) {
+      watch.end();
+      signal.throwIfAborted();
+      const error = watch.failure ?? asBedrockError(cause);
+      if (error.retryable || error === watch.failure) circuits.failed(target, log);
+      else circuits.succeeded(target, log);
+      throw error;
+    }
+  }
+
+  /** Sends once, and reads: a stream to its first events, anything else to its end. */
+  async #receive(target: Target, prepared: Prepared, watch: Watch): Promise<Answer> {
+    const answer = await this.#options.sender.send(prepared.request, watch.signal, watch);
     const facts: { -readonly [name in keyof AnswerFacts]: AnswerFacts[name] } = {
       target,
       bedrockRequestId: answer.header("x-amzn-requestid") ?? undefined,
@@ -169,19 +227,14 @@ export class Bedrock {
       dropped: prepared.dropped,
     };
     const onTier = (tier: string) => void (facts.tier = tier);
-    try {
-      if (!prepared.streamed) {
-        const bytes = await readAll(answer.body);
-        const { message, bytes: passed } = prepared.read(bytes, onTier);
-        return { kind: "message", message, bytes: passed, facts };
-      }
-      const batches = new BatchStream(answer.body, prepared.decoder(onTier));
-      await batches.open();
-      return { kind: "stream", batches, facts };
-    } catch (error) {
-      signal.throwIfAborted();
-      throw asBedrockError(error);
+    if (!prepared.streamed) {
+      const bytes = await readAll(answer.body);
+      const { message, bytes: passed } = prepared.read(bytes, onTier);
+      return { kind: "message", message, bytes: passed, facts };
     }
+    const batches = new BatchStream(answer.body, prepared.decoder(onTier), watch);
+    await batches.open();
+    return { kind: "stream", batches, facts };
   }
 }
 

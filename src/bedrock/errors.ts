@@ -14,6 +14,10 @@ export interface BedrockErrorOptions extends ApiErrorOptions {
   exception: string;
   /** Whether another try may succeed. */
   retryable: boolean;
+  /** Whether another target may do what this one cannot. @default retryable */
+  elsewhere?: boolean;
+  /** Milliseconds that Bedrock asks to wait before another try. */
+  retryAfterMs?: number | undefined;
   /** `x-amzn-requestid` of the answer. */
   bedrockRequestId?: string | undefined;
 }
@@ -24,6 +28,10 @@ export class BedrockError extends ApiError {
   readonly exception: string;
   /** Whether another try may succeed. */
   readonly retryable: boolean;
+  /** Whether another target may do what this one cannot. */
+  readonly elsewhere: boolean;
+  /** Milliseconds that Bedrock asks to wait before another try. */
+  readonly retryAfterMs: number | undefined;
   /** `x-amzn-requestid` of the answer. */
   readonly bedrockRequestId: string | undefined;
 
@@ -32,6 +40,8 @@ export class BedrockError extends ApiError {
     super(type, message, options);
     this.exception = options.exception;
     this.retryable = options.retryable;
+    this.elsewhere = options.elsewhere ?? options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
     this.bedrockRequestId = options.bedrockRequestId;
   }
 }
@@ -39,6 +49,8 @@ export class BedrockError extends ApiError {
 interface Rule {
   readonly type: ApiErrorType;
   readonly retryable?: boolean;
+  /** Whether another target may do it, though another try may not. */
+  readonly elsewhere?: boolean;
 }
 
 /** By exception, in the spelling of HTTP answers; frames spell them with a small first letter. */
@@ -46,8 +58,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   ValidationException: { type: "invalid_request_error" },
   ConflictException: { type: "invalid_request_error" },
   SerializationException: { type: "invalid_request_error" },
-  AccessDeniedException: { type: "permission_error" },
-  ResourceNotFoundException: { type: "not_found_error" },
+  AccessDeniedException: { type: "permission_error", elsewhere: true },
+  ResourceNotFoundException: { type: "not_found_error", elsewhere: true },
   UnknownOperationException: { type: "not_found_error" },
   ModelTimeoutException: { type: "timeout_error", retryable: true },
   ModelErrorException: { type: "api_error", retryable: true },
@@ -55,7 +67,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   ModelNotReadyException: { type: "overloaded_error", retryable: true },
   ThrottlingException: { type: "rate_limit_error", retryable: true },
   TooManyRequestsException: { type: "rate_limit_error", retryable: true },
-  ServiceQuotaExceededException: { type: "rate_limit_error" },
+  ServiceQuotaExceededException: { type: "rate_limit_error", elsewhere: true },
   InternalServerException: { type: "api_error", retryable: true },
   InternalFailure: { type: "api_error", retryable: true },
   ServiceUnavailableException: { type: "overloaded_error", retryable: true },
@@ -77,8 +89,8 @@ const CREDENTIAL_EXCEPTIONS = new Set([
 /** For answers without an exception we know, by HTTP status. */
 const RULES_BY_STATUS: Readonly<Record<number, Rule>> = {
   400: { type: "invalid_request_error" },
-  403: { type: "permission_error" },
-  404: { type: "not_found_error" },
+  403: { type: "permission_error", elsewhere: true },
+  404: { type: "not_found_error", elsewhere: true },
   408: { type: "timeout_error", retryable: true },
   413: { type: "request_too_large" },
   424: { type: "api_error", retryable: true },
@@ -95,8 +107,8 @@ const ANTHROPIC_RULES: Readonly<Record<string, Rule>> = {
   timeout_error: { type: "timeout_error", retryable: true },
   invalid_request_error: { type: "invalid_request_error" },
   authentication_error: { type: "permission_error" },
-  permission_error: { type: "permission_error" },
-  not_found_error: { type: "not_found_error" },
+  permission_error: { type: "permission_error", elsewhere: true },
+  not_found_error: { type: "not_found_error", elsewhere: true },
   request_too_large: { type: "request_too_large" },
   billing_error: { type: "billing_error" },
 };
@@ -113,10 +125,20 @@ const RETRY_AFTER_MAX_S = 60;
 function retryAfter(type: ApiErrorType, upstream: string | null): Record<string, string> {
   const usual = RETRY_AFTER_S[type];
   if (usual === undefined) return {};
-  const told = upstream === null ? NaN : Number.parseFloat(upstream);
-  const seconds = Number.isFinite(told) ? Math.ceil(told) : usual;
+  const told = retryAfterMs(upstream);
+  const seconds = told === undefined ? usual : Math.ceil(told / 1_000);
   return { "retry-after": String(Math.min(Math.max(seconds, 1), RETRY_AFTER_MAX_S)) };
 }
+
+/** Milliseconds that an answer asks to wait; undefined where it does not. */
+function retryAfterMs(upstream: string | null): number | undefined {
+  const seconds = upstream === null ? NaN : Number.parseFloat(upstream);
+  return Number.isFinite(seconds) && seconds >= 0 ? Math.ceil(seconds * 1_000) : undefined;
+}
+
+/** Refusals of the model itself, not of what was asked of it ([R], [L]). */
+const UNAVAILABLE =
+  /model identifier is invalid|on-demand throughput isn.t supported|end of its life|not available in (this|your) region/i;
 
 /** `ThrottlingException` of `ns#ThrottlingException:http://…` or of `throttlingException`. */
 function exceptionName(raw: string): string {
@@ -204,6 +226,8 @@ export function errorFromResponse(
   return new BedrockError(rule.type, message, {
     exception: exception || `HTTP ${status}`,
     retryable: rule.retryable ?? false,
+    elsewhere: rule.elsewhere ?? rule.retryable ?? UNAVAILABLE.test(message),
+    retryAfterMs: retryAfterMs(answer.header("retry-after")),
     bedrockRequestId,
     headers: retryAfter(rule.type, answer.header("retry-after")),
     ...(told.details === undefined ? {} : { details: told.details }),

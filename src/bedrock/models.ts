@@ -10,6 +10,7 @@ import type { Alias, Config, Route, ServiceTier } from "../config/schema.ts";
 import { compileGlob, type Glob } from "../text/glob.ts";
 import { nearest } from "../text/nearest.ts";
 import type { CatalogSnapshot, ModelFacts } from "./catalog_read.ts";
+import { type Deadlines, deadlinesOf } from "./deadlines.ts";
 import { type Choice, ModelChooser, publicName } from "./model_choice.ts";
 import { familyOf, parseModelId } from "./model_id.ts";
 import { type ListedModel, listModels, type ModelInfo } from "./model_list.ts";
@@ -46,7 +47,12 @@ export interface Resolved {
   readonly target: Target;
   /** Models to ask when it cannot answer, in order. */
   readonly fallbacks: readonly Target[];
+  /** How long all of them may take. */
+  readonly deadlines: Deadlines;
 }
+
+/** What of config.yaml tells what names mean. */
+export type ModelsConfig = Pick<Config, "models" | "tiers" | "aws" | "limits">;
 
 interface AliasEntry {
   readonly name: string;
@@ -62,7 +68,7 @@ const LONG_CONTEXT = /\[1m\]$/i;
 
 /** What model names mean under one configuration. */
 export class Models {
-  readonly #config: Pick<Config, "models" | "tiers" | "aws">;
+  readonly #config: ModelsConfig;
   readonly #aliases: readonly AliasEntry[];
   readonly #chooser: ModelChooser;
   readonly #rules: readonly { readonly glob: Glob; readonly tier: ServiceTier }[];
@@ -73,7 +79,7 @@ export class Models {
    *
    * @throws {Error} If an alias cannot mean anything, or wants a route its model cannot take
    */
-  constructor(config: Pick<Config, "models" | "tiers" | "aws">) {
+  constructor(config: ModelsConfig) {
     this.#config = config;
     this.#chooser = new ModelChooser(config.models.profile);
     this.#aliases = Object.entries(config.models.aliases).map(([name, alias]) => ({
@@ -101,6 +107,7 @@ export class Models {
     const resolved: Resolved = {
       target: this.#targetOf(asked, alias),
       fallbacks: (alias?.fallback ?? []).map((model) => this.#fallback(asked, model)),
+      deadlines: deadlinesOf(this.#config.limits.deadlines, alias?.deadlines),
     };
     if (this.#resolved.size >= REMEMBERED) this.#resolved.clear();
     this.#resolved.set(name, resolved);

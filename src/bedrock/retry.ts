@@ -9,8 +9,8 @@ import { BedrockError } from "./errors.ts";
 export interface RetryOptions {
   /** Further tries after the first. */
   retries: number;
-  /** Milliseconds the waits may take in all: beyond it the client is told at once. */
-  budgetMs: number;
+  /** When the last try may begin, by {@link Clock.monotonic}: beyond it the client is told at once. */
+  until: number;
   /** Time. */
   clock: Clock;
   /** Ends the waiting. */
@@ -41,22 +41,23 @@ function wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or the tries or the time are used up. Waits grow twofold
- * with full jitter (AWS Architecture Blog, Exponential backoff and jitter).
+ * with full jitter (AWS Architecture Blog, Exponential backoff and jitter), on top of the wait that the other side
+ * asked for.
  *
  * @throws {BedrockError} The last failure
  * @throws The signal's reason, if it aborts
  */
 export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { retries, budgetMs, clock, signal, onRetry, random = Math.random } = options;
-  const deadline = clock.monotonic() + budgetMs;
+  const { retries, until, clock, signal, onRetry, random = Math.random } = options;
   for (let tried = 0;; tried++) {
     try {
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof BedrockError) || !error.retryable || tried >= retries) throw error;
-      const waitMs = random() * Math.min(FIRST_WAIT_MS * 2 ** tried, LONGEST_WAIT_MS);
-      if (clock.monotonic() + waitMs > deadline) throw error;
+      const jitterMs = random() * Math.min(FIRST_WAIT_MS * 2 ** tried, LONGEST_WAIT_MS);
+      const waitMs = (error.retryAfterMs ?? 0) + jitterMs;
+      if (clock.monotonic() + waitMs > until) throw error;
       onRetry?.(error, waitMs);
       await wait(waitMs, clock, signal);
     }

@@ -3,7 +3,13 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { type HttpAnswer, type HttpClient, type HttpRequest, readAll } from "../net/http_client.ts";
+import {
+  type ConnectionWatch,
+  type HttpAnswer,
+  type HttpClient,
+  type HttpRequest,
+  readAll,
+} from "../net/http_client.ts";
 import type { Authorization, CredentialSource } from "./credentials.ts";
 import type { BedrockHosts } from "./endpoint.ts";
 import { connectionError, credentialError, errorFromResponse } from "./errors.ts";
@@ -55,13 +61,18 @@ export class Sender {
   /**
    * Sends once. The answer's body is not yet read, and belongs to the caller.
    *
+   * @param watch Told of the connection, where one has to be made
    * @throws {BedrockError} If the answer is no 2xx, or there is none
    * @throws The signal's reason, if it aborts
    */
-  async send(request: BedrockRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  async send(
+    request: BedrockRequest,
+    signal: AbortSignal,
+    watch?: ConnectionWatch,
+  ): Promise<HttpAnswer> {
     const { credentials, hosts, clock } = this.#options;
     const url = new URL(hosts(request.region)[request.host] + request.path);
-    const authorization = await authorize(credentials);
+    const authorization = await authorize(credentials, signal);
     const headers = authorization.kind === "bearer"
       ? { ...request.headers, ...apiKeyHeader(request, authorization.token) }
       : {
@@ -78,9 +89,9 @@ export class Sender {
         }),
       };
     const { method, body } = request;
-    const answer = await this.#sendOnce({ url, method, headers, body, signal });
+    const answer = await this.#sendOnce({ url, method, headers, body, signal, watch });
     if (answer.status >= 200 && answer.status < 300) return answer;
-    const error = errorFromResponse(answer.status, answer, await readText(answer));
+    const error = errorFromResponse(answer.status, answer, await readText(answer, signal));
     if (STALE.has(error.exception)) credentials.invalidate();
     throw error;
   }
@@ -103,20 +114,36 @@ function apiKeyHeader({ host, path }: BedrockRequest, token: string): Record<str
 }
 
 /** A gateway without credentials is its operator's affair: a 403, as for refused ones, that no client tries again. */
-async function authorize(credentials: CredentialSource): Promise<Authorization> {
+async function authorize(
+  credentials: CredentialSource,
+  signal: AbortSignal,
+): Promise<Authorization> {
   try {
-    return await credentials.get();
+    const got = credentials.get();
+    return got instanceof Promise ? await unlessAborted(got, signal) : got;
   } catch (error) {
+    signal.throwIfAborted();
     throw credentialError("none found", undefined, error);
   }
 }
 
 const utf8 = new TextDecoder();
 
-async function readText(answer: HttpAnswer): Promise<string> {
+/** What others wait for too goes on; who leaves waits no longer. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(signal.reason);
+    if (signal.aborted) gone();
+    signal.addEventListener("abort", gone, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", gone));
+  });
+}
+
+async function readText(answer: HttpAnswer, signal: AbortSignal): Promise<string> {
   try {
     return utf8.decode(await readAll(answer.body));
   } catch (error) {
+    signal.throwIfAborted();
     throw connectionError(error);
   }
 }

@@ -64,18 +64,34 @@ export class EventStreamDecoder implements ChunkDecoder {
   }
 }
 
+/** Told how a stream goes on. */
+export interface StreamWatch {
+  /** Somebody waits for the next batch. */
+  waiting(): void;
+  /** A batch has come. */
+  arrived(): void;
+  /** The stream broke. */
+  broke(): void;
+  /** Nothing more comes. */
+  end(): void;
+  /** Why it was given up, if it was. */
+  readonly failure: Error | undefined;
+}
+
 /** A streamed answer: one batch of events per chunk from Bedrock that completes any. */
 export class BatchStream {
   readonly #chunks: ChunkSource;
   readonly #decoder: ChunkDecoder;
+  readonly #watch: StreamWatch;
   #waiting: EventBatch | undefined;
   #failure: { readonly error: unknown } | undefined;
   #ended = false;
 
   /** Takes over a body; nothing is read yet. */
-  constructor(chunks: ChunkSource, decoder: ChunkDecoder) {
+  constructor(chunks: ChunkSource, decoder: ChunkDecoder, watch: StreamWatch) {
     this.#chunks = chunks;
     this.#decoder = decoder;
+    this.#watch = watch;
   }
 
   /**
@@ -100,9 +116,12 @@ export class BatchStream {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (waiting !== undefined) return waiting;
+    this.#watch.waiting();
     while (this.#failure === undefined && !this.#ended) {
       const batch = await this.#read();
-      if (batch.length > 0) return batch;
+      if (batch.length === 0) continue;
+      this.#watch.arrived();
+      return batch;
     }
     if (this.#failure !== undefined) throw this.#failure.error;
     return undefined;
@@ -112,6 +131,7 @@ export class BatchStream {
   cancel(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#watch.end();
     this.#chunks.cancel();
   }
 
@@ -121,12 +141,14 @@ export class BatchStream {
       const chunk = await readChunk(this.#chunks);
       if (chunk === undefined) {
         this.#ended = true;
+        this.#watch.end();
         this.#decoder.end(batch);
       } else {
         this.#decoder.push(chunk, batch);
       }
     } catch (error) {
-      this.#failure = { error };
+      this.#failure = { error: this.#watch.failure ?? error };
+      this.#watch.broke();
       this.cancel();
     }
     return batch;

@@ -70,6 +70,7 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
     lessons,
     clock,
     retries: config.limits.retries,
+    retryForMs: config.limits.retry_for_s * 1_000,
   });
   return {
     config,

@@ -44,6 +44,22 @@ const aws = z.strictObject({
     .nullable().default(null).describe("Role to assume with the credentials found."),
 }).prefault({});
 
+const seconds = (most: number) => z.number().min(0.01).max(most);
+const deadlineFields = {
+  connect_s: seconds(60).describe("Seconds to a connection, TLS included."),
+  first_byte_s: seconds(3_600).describe("Seconds to a stream's first event."),
+  idle_s: seconds(3_600).describe("Seconds of silence within an answer."),
+  whole_s: seconds(3_600).describe("Seconds to an answer that does not stream."),
+  total_s: seconds(86_400).describe("Seconds for all of it: tries, fallbacks, and the answer."),
+};
+const deadlines = z.strictObject({
+  connect_s: deadlineFields.connect_s.default(4),
+  first_byte_s: deadlineFields.first_byte_s.default(300),
+  idle_s: deadlineFields.idle_s.default(300),
+  whole_s: deadlineFields.whole_s.default(600),
+  total_s: deadlineFields.total_s.default(3_600),
+}).prefault({});
+
 const alias = z.union([
   z.string().min(1),
   z.strictObject({
@@ -57,8 +73,13 @@ const alias = z.union([
       "Foundation model of an ARN that does not tell it.",
     ),
     region: z.string().min(1).optional().describe("Region, instead of aws.region."),
+    deadlines: z.strictObject(deadlineFields).partial().optional().describe(
+      "Deadlines over limits.deadlines; for the fallbacks too.",
+    ),
   }),
-], { error: "expected a model, or { model, route, tier, fallback, base_model, region }" });
+], {
+  error: "expected a model, or { model, route, tier, fallback, base_model, region, deadlines }",
+});
 
 const models = z.strictObject({
   claude_route: route.default("invoke").describe("How Claude models are called."),
@@ -117,6 +138,17 @@ const limits = z.strictObject({
     "Seconds of silence after which a stream pings.",
   ),
   retries: z.int().min(0).max(10).default(2).describe("Further tries before the first byte."),
+  retry_for_s: z.number().min(0).max(300).default(8).describe(
+    "Seconds within which another try may begin.",
+  ),
+  deadlines: deadlines.describe("How long Bedrock may take; an alias may say other."),
+  in_flight: z.int().min(1).max(1_000_000).default(1_000).describe("Requests served at a time."),
+  buffered_mb: z.number().min(1).max(1_048_576).default(256).describe(
+    "Bytes of request bodies held at a time.",
+  ),
+  drain_s: z.number().min(0).max(3_600).default(25).describe(
+    "Seconds that open answers get when the server stops.",
+  ),
 }).prefault({});
 
 const log = z.strictObject({
@@ -154,6 +186,8 @@ export type StoreConfig = z.output<typeof store>;
 export type ServiceTier = z.output<typeof serviceTier>;
 /** Ways to a model. */
 export type Route = z.output<typeof route>;
+/** How long Bedrock may take, in seconds. */
+export type DeadlineSeconds = z.output<typeof deadlines>;
 /** What an alias says. */
 export type Alias = z.output<typeof alias>;
 

@@ -20,6 +20,16 @@ export interface HttpRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Ends the request, and the reading of its answer. */
   readonly signal: AbortSignal;
+  /** Told of the connection; `fetch` does not tell. */
+  readonly watch?: ConnectionWatch | undefined;
+}
+
+/** Told when a connection has to be made for a request: not where one was kept open. */
+export interface ConnectionWatch {
+  /** It is being made. */
+  connecting(): void;
+  /** It is made, TLS included. */
+  connected(): void;
 }
 
 /** Chunks of a body, as they arrive. */
@@ -138,7 +148,7 @@ export class NodeHttpClient implements HttpClient {
   readonly #secure = new https.Agent({ keepAlive: true, maxFreeSockets: KEPT_OPEN });
 
   /** See {@link HttpClient.send}. */
-  send({ url, method, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
+  send({ url, method, headers, body, signal, watch }: HttpRequest): Promise<HttpAnswer> {
     const secure = url.protocol === "https:";
     const module = secure ? https : http;
     return new Promise((resolve, reject) => {
@@ -154,7 +164,12 @@ export class NodeHttpClient implements HttpClient {
       // This runtime sends a request again, unasked, when a connection that was kept open closes: also one that we
       // close, and one that breaks when the other side is at work already. What is sent again is for us to decide.
       const noResend = () => void (request.reusedSocket = false);
-      request.on("socket", noResend);
+      request.on("socket", (socket) => {
+        noResend();
+        if (watch === undefined || !socket.connecting) return;
+        watch.connecting();
+        socket.once(secure ? "secureConnect" : "connect", () => watch.connected());
+      });
       const abort = () => {
         noResend();
         request.destroy(signal.reason);

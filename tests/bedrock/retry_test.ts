@@ -16,14 +16,14 @@ function attempts(outcomes: (Error | string)[]) {
   const waits: number[] = [];
   let made = 0;
   const run = (
-    over: { retries?: number; signal?: AbortSignal; random?: () => number; budgetMs?: number } = {},
+    over: { retries?: number; signal?: AbortSignal; random?: () => number; until?: number } = {},
   ) =>
     withRetries(() => {
       const outcome = outcomes[made++];
       return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
     }, {
       retries: over.retries ?? 2,
-      budgetMs: over.budgetMs ?? 8_000,
+      until: over.until ?? 8_000,
       clock,
       signal: over.signal ?? new AbortController().signal,
       random: over.random ?? (() => 0.5),
@@ -62,9 +62,9 @@ Deno.test("withRetries() does not try again what another try cannot mend", async
   }
 });
 
-Deno.test("withRetries() gives up rather than wait beyond its budget", async () => {
+Deno.test("withRetries() gives up rather than wait beyond its time", async () => {
   const { run, made } = attempts([failure(true), "never"]);
-  await assert.rejects(run({ budgetMs: 50 }), /busy/);
+  await assert.rejects(run({ until: 50 }), /busy/);
   assert.equal(made(), 1);
 });
 
@@ -77,7 +77,7 @@ Deno.test("withRetries() ends its waiting when the client leaves, and leaves no 
     return Promise.reject(failure(true));
   }, {
     retries: 2,
-    budgetMs: 8_000,
+    until: 8_000,
     clock,
     signal: gone.signal,
     onRetry: () => queueMicrotask(() => gone.abort(new Error("The client left"))),
