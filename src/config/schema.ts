@@ -174,6 +174,11 @@ export const configSchema = z.strictObject({
     .describe("The pipeline, in order."),
   limits: limits.describe("Sizes and times."),
   log: log.describe("What is logged, and how."),
+}).superRefine((config, { addIssue }) => {
+  if (config.store.use !== "memory" || config.listen.workers === 1) return;
+  const message = "expected a store that workers share, such as deno_kv, or listen.workers: 1: " +
+    "each worker would have keys and limits of its own";
+  addIssue({ code: "custom", path: ["store", "use"], input: "memory", message });
 });
 
 /** A checked configuration. */

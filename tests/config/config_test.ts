@@ -78,6 +78,10 @@ const WRONG: Record<string, [text: string, ...lines: RegExp[]]> = {
     "listen:\n  workers: 1000",
     /^config\.yaml:2:3 listen\.workers: expected a whole number from 1 to 256, or auto: one for each core: it is 1000$/,
   ],
+  "workers that would not share their store": [
+    "listen: { workers: auto }\nstore: { use: memory }",
+    /^config\.yaml:2:10 store\.use: expected a store that workers share, such as deno_kv, or listen\.workers: 1: each worker would have keys and limits of its own/,
+  ],
   "a plugin without a name": [
     "plugins:\n  - with: {}",
     /^config\.yaml:2:5 plugins\.0\.use: expected string, received undefined: nothing is there$/,
