@@ -98,11 +98,32 @@ export function errorFields(error: unknown, depth: number = 0): LogFields {
   return { ...fields, cause: errorFields(error.cause, depth + 1) };
 }
 
-function textLine(record: LogRecord): string {
-  const fields = Object.entries(record.properties).map(([name, value]) =>
-    `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
-  );
-  return fields.join(" ");
+type ErrorFields = Readonly<Record<"name" | "message" | "stack", string>> & { cause?: ErrorFields };
+
+function isErrorFields(value: unknown): value is ErrorFields {
+  return typeof value === "object" && value !== null && "message" in value && "stack" in value;
+}
+
+/** An error in one line, the first cause last; where it was thrown is for grave lines only. */
+function errorText(error: ErrorFields, level: LogRecord["level"]): string {
+  const causes = [error];
+  for (let last = error; last.cause !== undefined; causes.push(last)) last = last.cause;
+  const told = causes.map(({ name, message }) => `${name}: ${message}`).join(" <- ");
+  const grave = level === "error" || level === "fatal";
+  return grave ? `${told}\n${causes.at(-1)?.stack ?? ""}` : told;
+}
+
+function textValue(value: unknown, level: LogRecord["level"]): string {
+  if (typeof value === "string") return value;
+  return isErrorFields(value) ? errorText(value, level) : JSON.stringify(value);
+}
+
+/** The fields that the message does not hold already. */
+function textLine({ properties, rawMessage, level }: LogRecord): string {
+  return Object.entries(properties)
+    .filter(([name]) => !String(rawMessage).includes(`{${name}}`))
+    .map(([name, value]) => `${name}=${textValue(value, level)}`)
+    .join(" ");
 }
 
 /**

@@ -38,3 +38,18 @@ Deno.test("the log leaves out what is below its level", () => {
   log.error("d");
   assert.equal(lines.length, 2);
 });
+
+Deno.test("text tells an error as a line of its causes; where it was thrown only if it is grave", () => {
+  const lines: string[] = [];
+  const log = openLog({ level: "info", format: "text", write: (line) => lines.push(line) });
+  const cause = errorFields(
+    new TypeError("Outer fault", { cause: new RangeError("Inner fault") }),
+  );
+  log.warning("Cannot use {file}", { file: "a.yaml", cause });
+  assert.match(
+    lines[0] ?? "",
+    /Cannot use a\.yaml cause=TypeError: Outer fault <- RangeError: Inner fault\n$/,
+  );
+  log.error("Cannot go on", { cause });
+  assert.match(lines[1] ?? "", /RangeError: Inner fault\n.*log_test\.ts/s);
+});
