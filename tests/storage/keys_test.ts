@@ -88,12 +88,66 @@ Deno.test("a known key is verified from memory, and asked for once by many at on
   const before = reads();
   await Promise.all(Array.from({ length: 20 }, () => keys.verify(key)));
   assert.equal(reads() - before, 1);
-  clock.advance(1_999);
+  clock.advance(999);
   await keys.verify(key);
   assert.equal(reads() - before, 1);
-  clock.advance(1);
+  clock.advance(1_001);
   await keys.verify(key);
   assert.equal(reads() - before, 2);
+});
+
+Deno.test("no request of a key in use waits for the store, which is read once a second at most", async () => {
+  const { keys, reads, clock } = await open();
+  const { key } = await keys.create({ name: "laptop" });
+  await keys.verify(key);
+  const before = reads();
+  for (let request = 0; request < 200; request++) {
+    clock.advance(50);
+    const verdict = keys.verify(key);
+    assert.ok(!(verdict instanceof Promise), `request ${request} waits`);
+    assert.equal(verdict.ok, true);
+    await new Promise((resolve) => setTimeout(resolve)); // the store answers between requests
+  }
+  assert.ok(reads() - before <= 10, `${reads() - before} reads in ten seconds`);
+});
+
+Deno.test("a key in use that is revoked is refused within 2 s, and its refusal waits for nothing", async () => {
+  const { keys, store, clock } = await open();
+  const { record, key } = await keys.create({ name: "laptop" });
+  assert.equal((await keys.verify(key)).ok, true);
+  await (await Keys.open(store, { clock })).revoke(record.id);
+  clock.advance(1_500);
+  assert.equal((await keys.verify(key)).ok, true);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(keys.verify(key), { ok: false, reason: "revoked" });
+});
+
+Deno.test("a read ahead that fails leaves the verdict in force to its end, and is tried again", async () => {
+  const { keys, inner, clock } = await open();
+  const { key } = await keys.create({ name: "laptop" });
+  let down = false;
+  let tried = 0;
+  const flaky: Store = Object.create(inner, {
+    get: {
+      value: (at: StoreKey) => {
+        tried++;
+        return down ? Promise.reject(new Error("The store is down")) : inner.get(at);
+      },
+    },
+    put: { value: inner.put.bind(inner) },
+  });
+  const served = await Keys.open(flaky, { clock });
+  assert.equal((await served.verify(key)).ok, true);
+  down = true;
+  const before = tried;
+  for (const ms of [1_000, 400, 400]) {
+    clock.advance(ms);
+    assert.equal((await served.verify(key)).ok, true);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assert.equal(tried - before, 3);
+  clock.advance(200);
+  await assert.rejects(async () => await served.verify(key), /store is down/);
 });
 
 Deno.test("a key revoked by another process is refused within 2 s", async () => {
