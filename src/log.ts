@@ -113,8 +113,16 @@ function errorText(error: ErrorFields, level: LogRecord["level"]): string {
   return grave ? `${told}\n${causes.at(-1)?.stack ?? ""}` : told;
 }
 
+/** A client's own words must not begin a line of their own, which would look like one of ours. */
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
+
+function textOf(value: string): string {
+  return CONTROL.test(value) ? JSON.stringify(value) : value;
+}
+
 function textValue(value: unknown, level: LogRecord["level"]): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return textOf(value);
   return isErrorFields(value) ? errorText(value, level) : JSON.stringify(value);
 }
 
@@ -145,7 +153,7 @@ export function openLog(options: LogOptions): Log {
     : getTextFormatter({
       timestamp: "time",
       level: "abbr",
-      value: (value, inspect) => typeof value === "string" ? value : inspect(value),
+      value: (value, inspect) => typeof value === "string" ? textOf(value) : inspect(value),
       format: ({ timestamp, level, message, record }) =>
         `${timestamp} ${level} ${message} ${textLine(record)}`.trimEnd(),
     });

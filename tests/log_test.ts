@@ -53,3 +53,10 @@ Deno.test("text tells an error as a line of its causes; where it was thrown only
   log.error("Cannot go on", { cause });
   assert.match(lines[1] ?? "", /RangeError: Inner fault\n.*log_test\.ts/s);
 });
+
+Deno.test("what a client says is one line of text, whatever is in it", () => {
+  const lines: string[] = [];
+  const log = openLog({ level: "info", format: "text", write: (line) => lines.push(line) });
+  log.info("Model {model}", { model: "a\n00:00 err forged", other: "b\r\nforged" });
+  assert.equal(lines.join("").split(/[\r\n]+/).filter((line) => line !== "").length, 1);
+});
