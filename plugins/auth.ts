@@ -6,6 +6,7 @@
  */
 import type {
   CallContext,
+  Host,
   KeyRecord,
   KeyVerdict,
   Plugin,
@@ -36,11 +37,6 @@ function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   let difference = a.byteLength ^ b.byteLength;
   for (let at = 0; at < a.byteLength; at++) difference |= (a[at] ?? 0) ^ (b[at] ?? 0);
   return difference === 0;
-}
-
-function globMatches(glob: string, name: string): boolean {
-  const literal = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${literal.join(".*")}$`).test(name);
 }
 
 /** Why a key that is known or not is refused; the same words for both, so that nothing is told of other keys. */
@@ -100,15 +96,15 @@ const auth: PluginFactory = ({ define, z }): Plugin =>
             : admit(ctx, verdict);
         },
         onCall(ctx) {
-          return checkModel(ctx, ctx.principal?.key);
+          return checkModel(ctx, ctx.principal?.key, host);
         },
       };
     },
   });
 
-function checkModel(ctx: CallContext, key: KeyRecord | undefined): void {
+function checkModel(ctx: CallContext, key: KeyRecord | undefined, host: Host): void {
   const allowed = key?.models;
-  if (allowed === undefined || allowed.some((glob) => globMatches(glob, ctx.model))) return;
+  if (allowed === undefined || host.matchesGlob(allowed, ctx.model)) return;
   return ctx.reject(
     "permission_error",
     `model: this key may not use ${ctx.model}; it may use ${allowed.join(", ")}`,

@@ -5,14 +5,18 @@
  */
 import type { PluginFactory } from "../src/pipeline/plugin.ts";
 import auth from "./auth.ts";
+import promptCache from "./prompt_cache.ts";
 import rateLimit from "./rate_limit.ts";
+import responseCache from "./response_cache.ts";
 import tier from "./tier.ts";
 import usage from "./usage.ts";
 
 /** Name under `use:` in config.yaml, and what makes the plugin. */
 export const builtins: Readonly<Record<string, PluginFactory>> = {
   auth,
+  prompt_cache: promptCache,
   rate_limit: rateLimit,
+  response_cache: responseCache,
   tier,
   usage,
 };

@@ -13,6 +13,7 @@ import type { Log } from "../log.ts";
 import { type Ledger, prefixedLedger } from "../ledger/ledger.ts";
 import { pluginPrefix, prefixedStore } from "../storage/prefixed.ts";
 import type { Store } from "../storage/store.ts";
+import { matchesGlob } from "../text/glob.ts";
 import { nearest } from "../text/nearest.ts";
 import type { LoadedPlugin } from "./guard.ts";
 import { PluginPlace } from "./place.ts";
@@ -221,6 +222,7 @@ async function setUp(
       keys: options.keys,
       log,
       clock: options.clock,
+      matchesGlob,
       memory: memoryOf(plugin.name, options.memory),
     });
   } catch (error) {

@@ -230,6 +230,8 @@ export interface Host {
   readonly log: Log;
   /** Time. */
   readonly clock: Clock;
+  /** Whether a name matches one of some globs, in which `*` stands for any text. */
+  matchesGlob(globs: readonly string[], name: string): boolean;
   /**
    * What the plugin keeps in memory for as long as the process lives: a reload of config.yaml sets plugins up
    * anew, and hands the new one what the old one left here.

@@ -13,6 +13,22 @@ export interface Glob {
   matches(name: string): boolean;
 }
 
+/** Globs that were asked for of late, made ready. */
+const ready = new Map<string, Glob>();
+const MOST_READY = 1_000;
+
+/** Whether a name matches one of some globs. */
+export function matchesGlob(globs: readonly string[], name: string): boolean {
+  return globs.some((source) => {
+    let glob = ready.get(source);
+    if (glob === undefined) {
+      if (ready.size >= MOST_READY) ready.clear();
+      ready.set(source, glob = compileGlob(source));
+    }
+    return glob.matches(name);
+  });
+}
+
 /** Makes a glob ready. */
 export function compileGlob(source: string): Glob {
   const parts = source.split("*");

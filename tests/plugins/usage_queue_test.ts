@@ -6,6 +6,7 @@ import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openLog } from "../../src/log.ts";
 import type { CompleteContext, Hooks, Host, Plugin } from "../../src/pipeline/plugin.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
+import { matchesGlob } from "../../src/text/glob.ts";
 import { prefixedStore } from "../../src/storage/prefixed.ts";
 import type { Store } from "../../src/storage/store.ts";
 import { FakeClock } from "../fake_clock.ts";
@@ -71,6 +72,7 @@ function bench(): Bench {
     keys: { verify: () => ({ ok: false, reason: "unknown" }), used: () => undefined },
     log: openLog({ level: "info", format: "json", write: (line) => log.push(line) }),
     clock,
+    matchesGlob,
     memory: new Map(),
   };
   return { clock, store, log, host };
