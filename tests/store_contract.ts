@@ -119,6 +119,25 @@ export function storeContract(name: string, open: OpenStore): void {
     });
   });
 
+  test("counters can be put over by their version, and added to again", async (store, clock) => {
+    const expiresAt = clock.now() + 60_000;
+    await store.add(["p", "count"], { n: 1 }, { expiresAt });
+    const first = await store.get(["p", "count"]);
+    assert.ok(first !== undefined);
+    await store.add(["p", "count"], { n: 1 });
+    const late = { when: { version: first.version }, expiresAt };
+    assert.equal(await store.put(["p", "count"], { n: 9 }, late), undefined);
+    const second = await store.get(["p", "count"]);
+    assert.ok(second !== undefined);
+    const when = { version: second.version };
+    assert.ok(await store.put(["p", "count"], { n: 5, "a/b": 2 }, { when, expiresAt }));
+    const writes = [{ key: ["p", "count"] as const, add: { n: 1, "a/b": -3, "c.d": 4 } }];
+    await store.apply("batch", writes, { expiresAt });
+    assert.deepEqual((await store.get(["p", "count"]))?.value, { n: 6, "a/b": -1, "c.d": 4 });
+    assert.equal((await store.get(["p", "count"]))?.expiresAt, expiresAt);
+    assert.deepEqual(await store.add(["p", "count"], { n: 1 }), { n: 7, "a/b": -1, "c.d": 4 });
+  });
+
   test("an entry is gone when its time has come, for every call", async (store, clock) => {
     const expiresAt = clock.now() + 1_000;
     const version = await store.put(["p", "a"], 1, { expiresAt });

@@ -23,6 +23,7 @@ const LEAVES = [
   "storage",
   "pricing",
   "ledger",
+  "sharing",
 ];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["cli"],
@@ -45,6 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   storage: ["clock", "text"],
   pricing: ["anthropic", "text"],
   ledger: ["clock", "log", "bytes", "storage"],
+  sharing: ["clock", "storage"],
   plugins: [],
   clock: [],
   log: [],

@@ -21,6 +21,7 @@ import { loadPlugins } from "../pipeline/load.ts";
 import { Billing, type PricedModel } from "../pricing/billing.ts";
 import { Prices } from "../pricing/prices.ts";
 import { type Background, type ReadyCheck, type Services, Uses } from "../server/services.ts";
+import type { Sharing } from "../sharing/shared.ts";
 import type { Keys } from "../storage/keys.ts";
 import type { Store } from "../storage/store.ts";
 
@@ -30,6 +31,8 @@ export interface Foundation {
   readonly store: Store;
   /** Takes what must not be lost. */
   readonly ledger: Ledger;
+  /** What plugins share with themselves in other replicas. */
+  readonly sharing: Sharing;
   /** API keys. */
   readonly keys: Keys;
   /** Signs and sends. */
@@ -58,7 +61,7 @@ export interface Foundation {
  */
 export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Services> {
   const { config } = loaded;
-  const { sender, lessons, clock, log, store, ledger, keys, memory } = on;
+  const { sender, lessons, clock, log, store, ledger, sharing, keys, memory } = on;
   const models = new Models(config);
   const prices = await openPrices(config.pricing);
   const profiles = new Profiles({ models, sender, clock, region: config.aws.region, log });
@@ -74,7 +77,17 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
   });
   return {
     config,
-    plugins: await loadPlugins({ loaded, builtins, store, ledger, keys, log, clock, memory }),
+    plugins: await loadPlugins({
+      loaded,
+      builtins,
+      store,
+      ledger,
+      sharing,
+      keys,
+      log,
+      clock,
+      memory,
+    }),
     models,
     bedrock,
     billing: new Billing({ prices, resolve: (model) => pricedModel(models, model) }),

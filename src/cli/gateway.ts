@@ -22,6 +22,7 @@ import { fetchPublic } from "../net/public_fetch.ts";
 import { closePlugins } from "../pipeline/load.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
+import { Sharing } from "../sharing/shared.ts";
 import { assemble, type Foundation } from "./assemble.ts";
 import { openStore } from "../storage/open.ts";
 import type { Store } from "../storage/store.ts";
@@ -99,6 +100,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const foundation: Foundation = {
       store,
       ledger: new DirectLedger(store, clock),
+      sharing: new Sharing(store, clock),
       keys,
       sender,
       lessons: new Lessons(store, clock),
@@ -185,6 +187,7 @@ class RunningGateway implements Gateway {
     await Promise.all(this.#retired);
     await this.keys.settled();
     await this.#foundation.ledger.settled();
+    await this.#foundation.sharing.close(); // after the ledger: what is posted is held no more
     await this.#closeStore();
   }
 }

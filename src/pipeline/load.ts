@@ -11,6 +11,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { PluginEntry } from "../config/schema.ts";
 import type { Log } from "../log.ts";
 import { type Ledger, prefixedLedger } from "../ledger/ledger.ts";
+import type { Sharing } from "../sharing/shared.ts";
 import { pluginPrefix, prefixedStore } from "../storage/prefixed.ts";
 import type { Store } from "../storage/store.ts";
 import { matchesGlob } from "../text/glob.ts";
@@ -30,6 +31,8 @@ export interface LoadPluginsOptions {
   store: Store;
   /** Takes what must not be lost; each plugin sees it through the same prefix. */
   ledger: Ledger;
+  /** What plugins share with themselves in other replicas. */
+  sharing: Sharing;
   /** API keys. */
   keys: KeyDirectory;
   /** The log; each plugin's lines name it. */
@@ -219,6 +222,7 @@ async function setUp(
       name: plugin.name,
       store: prefixedStore(options.store, plugin.name),
       ledger: prefixedLedger(options.ledger, pluginPrefix(plugin.name)),
+      shared: options.sharing.of(plugin.name),
       keys: options.keys,
       log,
       clock: options.clock,

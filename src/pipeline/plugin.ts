@@ -44,10 +44,12 @@ import type { Log } from "../log.ts";
 import type { Billed, CallEstimate } from "../pricing/billing.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { KeyRecord, KeyVerdict } from "../storage/keys.ts";
+import type { Grant, Pool } from "../sharing/pool.ts";
+import type { Shared } from "../sharing/shared.ts";
 import type { Store, StoreWrite } from "../storage/store.ts";
 
 export type { AnthropicEvent, ApiErrorOptions, ApiErrorType, Clock, KeyRecord, KeyVerdict };
-export type { Billed, CallEstimate };
+export type { Billed, CallEstimate, Grant, Pool, Shared };
 export type { Ledger, Log, Message, MessagesRequest, ServiceTier, Store, StoreWrite, Usage };
 
 /** The endpoint a request came to; all three need a principal. */
@@ -224,6 +226,8 @@ export interface Host {
   readonly store: Store;
   /** Takes what must not be lost, for the same part of the store. */
   readonly ledger: Ledger;
+  /** What is shared with the same plugin in every other worker and machine. */
+  readonly shared: Shared;
   /** API keys. */
   readonly keys: KeyDirectory;
   /** A log that names the plugin in each line and redacts secrets. */

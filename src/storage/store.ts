@@ -10,6 +10,7 @@
  *   one version, exactly one succeeds.
  * - **add** is atomic: no delta is lost or applied twice, whatever the concurrency. Deltas and sums are
  *   safe integers (money is counted in micro-dollars).
+ *   Counters are an ordinary value: what `add` made can be put over by its version, and what was put added to.
  * - **apply** is atomic, and idempotent by its id: all writes of a batch happen, once, or none does. A batch that was
  *   applied under an id is not applied again while that id is remembered, whoever asks: also after a crash, and
  *   when the answer to the first call was lost.

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/clock.ts";
 import { parseConfig } from "../../src/config/load.ts";
+import { Sharing } from "../../src/sharing/shared.ts";
 import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openLog } from "../../src/log.ts";
 import { closePlugins, loadPlugins } from "../../src/pipeline/load.ts";
@@ -25,7 +26,19 @@ async function load(source: string, entry: string = "", env: Record<string, stri
     const memory = new Map();
     const clock = systemClock;
     const ledger = new DirectLedger(store, clock);
-    return await loadPlugins({ loaded, builtins, store, ledger, keys: nobody, log, clock, memory });
+    const sharing = new Sharing(store, clock);
+    const keys = nobody;
+    return await loadPlugins({
+      loaded,
+      builtins,
+      store,
+      ledger,
+      sharing,
+      keys,
+      log,
+      clock,
+      memory,
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

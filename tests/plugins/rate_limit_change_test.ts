@@ -4,6 +4,7 @@ import { builtins } from "../../plugins/mod.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { loadPlugins } from "../../src/pipeline/load.ts";
 import { type Server, startServer } from "../../src/server/server.ts";
+import { Sharing } from "../../src/sharing/shared.ts";
 import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
 import { FakeClock } from "../fake_clock.ts";
@@ -114,6 +115,7 @@ async function withReloads(
         builtins,
         store,
         ledger,
+        sharing: new Sharing(store, clock),
         keys,
         log,
         clock,

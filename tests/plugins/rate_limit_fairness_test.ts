@@ -18,6 +18,7 @@ import { Billing } from "../../src/pricing/billing.ts";
 import { between, seededRandom } from "../../src/simulator/random.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
 import { FakeClock } from "../fake_clock.ts";
+import { Sharing } from "../../src/sharing/shared.ts";
 import { checkAsyncProperty } from "../seed.ts";
 import {
   type Holder,
@@ -46,6 +47,7 @@ async function openPipeline(keys: readonly Holder[]) {
     builtins,
     store,
     ledger: new DirectLedger(store, clock),
+    sharing: new Sharing(store, clock),
     keys: {
       verify: (id) => {
         const key = keys.find(({ record }) => record.id === id)?.record ??

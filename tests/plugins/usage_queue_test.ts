@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { builtins } from "../../plugins/mod.ts";
+import { Sharing } from "../../src/sharing/shared.ts";
 import { DirectLedger } from "../../src/ledger/direct.ts";
 import { openLog } from "../../src/log.ts";
 import type { CompleteContext, Hooks, Host, Plugin } from "../../src/pipeline/plugin.ts";
@@ -69,6 +70,7 @@ function bench(): Bench {
     name: "usage",
     store: prefixedStore(store.store, "usage"),
     ledger: new DirectLedger(prefixedStore(store.store, "usage"), clock),
+    shared: new Sharing(store.store, clock).of("usage"),
     keys: { verify: () => ({ ok: false, reason: "unknown" }), used: () => undefined },
     log: openLog({ level: "info", format: "json", write: (line) => log.push(line) }),
     clock,
