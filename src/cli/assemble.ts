@@ -20,6 +20,7 @@ import type { Log } from "../log.ts";
 import { loadPlugins } from "../pipeline/load.ts";
 import { Billing, type PricedModel } from "../pricing/billing.ts";
 import { Prices } from "../pricing/prices.ts";
+import type { Admission } from "../server/overload.ts";
 import { type Background, type ReadyCheck, type Services, Uses } from "../server/services.ts";
 import type { Sharing } from "../sharing/shared.ts";
 import type { Keys } from "../storage/keys.ts";
@@ -51,6 +52,8 @@ export interface Foundation {
   readonly ready: ReadyCheck;
   /** Work that goes on after its answer has left. */
   readonly background: Background;
+  /** How much is served at a time. */
+  readonly admission: Admission;
 }
 
 /**
@@ -97,6 +100,7 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
     ready: on.ready,
     background: on.background,
     uses: new Uses(),
+    admission: on.admission,
   };
 }
 

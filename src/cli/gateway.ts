@@ -20,6 +20,7 @@ import { errorFields, type Log } from "../log.ts";
 import { openHttpClient } from "../net/http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
 import { closePlugins } from "../pipeline/load.ts";
+import { Admission } from "../server/overload.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
 import { Sharing } from "../sharing/shared.ts";
@@ -110,6 +111,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       clock,
       ready: readyCheck({ store, credentials, log, waitsFor: options.waitsFor }),
       background: new Background(),
+      admission: new Admission({ clock, log }),
     };
     return new RunningGateway({
       services: await assemble(loaded, foundation),

@@ -93,6 +93,8 @@ export class Exchange implements ExchangeView {
   stopReason: string | null = null;
   /** What served the request; told anew when it is asked for, as the tier may come with the last event. */
   servedBy: (() => Served) | undefined;
+  /** Told how many bytes the body holds; throws if they are more than may be held. */
+  onBody: ((bytes: number) => void) | undefined;
   /** Milliseconds from arrival to the first byte of the answer. */
   firstByteMs: number | null = null;
   readonly #billing: Billing;

@@ -22,6 +22,7 @@ export async function readCall(
 ): Promise<void> {
   const limit = services.config.limits.body_mb * MEGABYTE;
   const { bytes, value } = await readJson(request, { limit, signal: exchange.signal });
+  exchange.onBody?.(bytes.byteLength);
   const check = exchange.endpoint === "messages" ? checkMessagesRequest : checkCountTokensRequest;
   const body = check(value);
   checkVersion(exchange.headers, body);

@@ -10,6 +10,7 @@ import type { Config } from "../config/schema.ts";
 import type { Log } from "../log.ts";
 import type { Billing } from "../pricing/billing.ts";
 import type { LoadedPlugin } from "../pipeline/guard.ts";
+import type { Admission } from "./overload.ts";
 
 /** Why the server cannot serve, one sentence each; empty when it can. */
 export type ReadyCheck = () => Promise<readonly string[]>;
@@ -38,6 +39,8 @@ export interface Services {
   readonly background: Background;
   /** Requests that go by these services. */
   readonly uses: Uses;
+  /** How much is served at a time, across reloads. */
+  readonly admission: Admission;
 }
 
 /** Where the services of the moment are found: a reload puts others there. */

@@ -4,10 +4,11 @@
  */
 import { runOnRequest } from "../pipeline/before.ts";
 import { Completion } from "../pipeline/complete.ts";
-import { Exchange } from "../pipeline/exchange.ts";
+import { Exchange, newRequestId } from "../pipeline/exchange.ts";
 import type { Endpoint } from "../pipeline/plugin.ts";
 import { endingOf, logError, toApiError } from "./errors.ts";
 import { jsonResponse } from "./headers.ts";
+import type { Place } from "./overload.ts";
 import type { Services } from "./services.ts";
 
 /** Serves one exchange whose principal is known. It must end `completion` where it succeeds. */
@@ -23,13 +24,23 @@ export async function withExchange(
   endpoint: Endpoint,
   serve: Serve,
 ): Promise<Response> {
-  const { plugins, clock, log, background, billing, uses } = services;
+  const { plugins, clock, log, background, billing, uses, admission, config } = services;
+  let place: Place;
+  try {
+    place = admission.enter(request.headers.get("content-length"), config.limits);
+  } catch (error) {
+    return refusal(error);
+  }
   // A copy: the request's own headers cannot be read once it is answered, and onComplete may want them.
   const headers = new Headers(request.headers);
   const exchange = new Exchange({ endpoint, headers, clock, log, billing });
+  exchange.onBody = (bytes) => place.hold(bytes);
   uses.enter();
   const completion = new Completion(plugins, exchange, (done) => {
-    background.add(done.finally(() => uses.leave()));
+    background.add(done.finally(() => {
+      uses.leave();
+      place.leave();
+    }));
   });
   const onGone = () => exchange.clientGone();
   request.signal.addEventListener("abort", onGone, { once: true });
@@ -46,7 +57,15 @@ export async function withExchange(
 /** What a 429 or 529 asks clients to wait where nobody said. */
 const RETRY_AFTER_S = "5";
 
-function errorResponse(error: unknown, exchange: Exchange): Response {
+/** The answer to a request that is not let in: nothing was opened for it, so nothing has to be ended. */
+function refusal(error: unknown): Response {
+  return errorResponse(error, { id: newRequestId(), responseHeaders: new Headers() });
+}
+
+function errorResponse(
+  error: unknown,
+  exchange: Pick<Exchange, "id" | "responseHeaders">,
+): Response {
   const told = toApiError(error);
   const headers = exchange.responseHeaders;
   for (const [name, value] of Object.entries(told.headers)) headers.set(name, value);
