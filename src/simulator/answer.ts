@@ -14,7 +14,7 @@ import {
   ofConverse,
 } from "./conversation.ts";
 import { converseAnswer, converseEvents } from "./converse_wire.ts";
-import { CoralError } from "./coral.ts";
+import { CoralError, validation } from "./coral.ts";
 import type { Plan } from "./plan.ts";
 import type { RecordedRequest } from "./recorder.ts";
 import type { SimulatorState } from "./state.ts";
@@ -28,6 +28,7 @@ import {
   type Wire,
 } from "./stream.ts";
 import { checkConverse } from "./strict.ts";
+import { checkId } from "./strict_families.ts";
 import { checkNative, type NativeRoute } from "./strict_native.ts";
 
 /** A request to be answered. */
@@ -48,6 +49,9 @@ export interface Asked {
 
 /** A route of the data plane, once its model is known. */
 interface Route {
+  /** As it was asked for. */
+  readonly asked: string;
+  /** Of the foundation model, where the id was an application profile's. */
   readonly modelId: string;
   readonly kind: "converse" | "invoke" | "sse";
   readonly streamed: boolean;
@@ -73,8 +77,10 @@ function routeOf(asked: Asked, body: Json): Route | undefined {
   const [, encoded, operation] = MODEL_PATH.exec(asked.recorded.path) ?? [];
   if (encoded !== undefined && operation !== undefined && operation !== "count-tokens") {
     const kind = operation.startsWith("converse") ? "converse" : "invoke";
+    const id = decodeURIComponent(encoded);
     return {
-      modelId: foundationOf(decodeURIComponent(encoded)),
+      asked: id,
+      modelId: foundationOf(id),
       kind,
       streamed: operation.endsWith("stream"),
       native: kind === "invoke" ? "invoke" : undefined,
@@ -82,7 +88,14 @@ function routeOf(asked: Asked, body: Json): Route | undefined {
   }
   if (asked.recorded.path !== "/anthropic/v1/messages") return undefined;
   const native = asked.recorded.service === "bedrock-mantle" ? "mantle" : "messages";
-  return { modelId: String(body.model), kind: "sse", streamed: body.stream === true, native };
+  const id = String(body.model);
+  return {
+    asked: id,
+    modelId: foundationOf(id),
+    kind: "sse",
+    streamed: body.stream === true,
+    native,
+  };
 }
 
 function betasOf(asked: Asked, body: Json): string[] {
@@ -93,6 +106,7 @@ function betasOf(asked: Asked, body: Json): string[] {
 
 function check(asked: Asked, route: Route, body: Json, conversation: Conversation): void {
   if (!asked.state.strict) return;
+  checkId(route.asked, route.native === "mantle");
   if (route.native === undefined) {
     return checkConverse(body, route.modelId, conversation, route.streamed);
   }
@@ -201,7 +215,23 @@ async function infer(asked: Asked, route: Route, body: Json): Promise<Response> 
   return stream(asked, happening, headersOf(asked, wire.contentType), 200);
 }
 
-function countTokensOf(body: Json): unknown {
+/** Models whose tokens CountTokens counts, by their own ids alone. */
+const COUNTED = /^anthropic\.(claude-(3|[a-z]+-4-(2025|1-|5))|sim[.-])/;
+
+/** A count, or what was said in advance. */
+function count(asked: Asked, value: () => unknown): Response {
+  const script = asked.state.scripts.shift();
+  if (script === undefined) return json(asked, value());
+  asked.done();
+  const headers = headersOf(asked, "application/json");
+  for (const [name, text] of Object.entries(script.headers)) headers.set(name, text);
+  return new Response(script.body, { status: script.status, headers });
+}
+
+function countTokensOf(body: Json, modelId: string): unknown {
+  if (!COUNTED.test(modelId)) {
+    throw validation("This action doesn't support the model that you provided.");
+  }
   const { converse, invokeModel } = object(body.input);
   if (converse !== undefined) {
     return { inputTokens: countTokens(ofConverse(object(converse)).size) };
@@ -227,11 +257,13 @@ export async function answer(asked: Asked): Promise<Response> {
     throw new CoralError("UnknownOperationException", "The requested operation is not known");
   }
   const body = object(JSON.parse(recorded.text));
-  if (recorded.path.endsWith("/count-tokens")) return json(asked, countTokensOf(body));
+  if (recorded.path.endsWith("/count-tokens")) {
+    return count(asked, () => countTokensOf(body, recorded.modelId));
+  }
   if (
     recorded.path === "/anthropic/v1/messages/count_tokens" && recorded.service === "bedrock-mantle"
   ) {
-    return json(asked, { input_tokens: countTokens(ofAnthropic(body).size) });
+    return count(asked, () => ({ input_tokens: countTokens(ofAnthropic(body).size) }));
   }
   const route = routeOf(asked, body);
   if (route === undefined) {

@@ -5,8 +5,11 @@
  * @module
  */
 import { type Conversation, type Json, object, objects } from "./conversation.ts";
-import { CoralError, validation } from "./coral.ts";
-import { checkModel } from "./strict_models.ts";
+import { validation } from "./coral.ts";
+import { checkCachePoints } from "./strict_cache.ts";
+import { checkFamily } from "./strict_families.ts";
+import { checkMedia } from "./strict_media.ts";
+import { checkModel, takesFormats } from "./strict_models.ts";
 import { signatureOf } from "./plan.ts";
 import { checkPlainResults, checkTurns, contentOf } from "./strict_turns.ts";
 
@@ -25,12 +28,6 @@ const TOP_LEVEL = new Set([
   "outputConfig",
 ]);
 /** Families by what they refuse. */
-const NO_STOP_SEQUENCES =
-  /^(openai|qwen|deepseek\.v3|moonshot|moonshotai|minimax|zai|google|xai)\b/;
-const CACHES = /^(anthropic|amazon\.nova)/;
-const NO_SAMPLING =
-  /^(openai\.gpt-[56]|xai\.grok-4\.[67]|anthropic\.claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos))/;
-const AUTO_ONLY = /^meta\./;
 const NO_STREAMED_TOOLS =
   /^(meta\.|mistral\.(mistral|mixtral|pixtral)-(large-24|large-25|small-24)|writer\.)/;
 const FORMATS = /^(anthropic\.claude-|openai\.|moonshot)/;
@@ -54,7 +51,12 @@ function checkTools(body: Json, modelId: string): void {
   }
   for (const { toolSpec } of objects(tools)) {
     if (toolSpec === undefined) continue;
-    const { name, description, inputSchema } = object(toolSpec);
+    const { name, description, inputSchema, strict } = object(toolSpec);
+    if (strict !== undefined && !takesFormats(modelId)) {
+      throw validation(
+        "The model returned the following errors: tools.0.custom.strict: Extra inputs are not permitted",
+      );
+    }
     if (!/^[a-zA-Z0-9_-]{1,64}$/.test(String(name))) {
       throw validation(
         `Value '${name}' at 'toolSpec.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+`,
@@ -75,65 +77,17 @@ function checkTools(body: Json, modelId: string): void {
       `Unknown parameter in toolConfig.toolChoice: "${choice}", must be one of: auto, any, tool`,
     );
   }
-  if (choice !== undefined && choice !== "auto" && AUTO_ONLY.test(modelId)) {
-    throw validation(
-      `This model doesn't support the toolConfig.toolChoice.${choice} field. Remove toolConfig.toolChoice.${choice} and try again.`,
-    );
-  }
 }
 
-function checkInference(body: Json, modelId: string): void {
-  const { stopSequences, temperature, topP, maxTokens } = object(body.inferenceConfig);
-  if (stopSequences !== undefined && NO_STOP_SEQUENCES.test(modelId)) {
-    throw validation(
-      "This model doesn't support the stopSequences field. Remove stopSequences and try again.",
-    );
-  }
-  for (const [name, value] of [["temperature", temperature], ["topP", topP]] as const) {
-    if (value !== undefined && NO_SAMPLING.test(modelId)) {
-      throw validation(
-        `This model doesn't support the ${name} field. Remove ${name} and try again.`,
-      );
-    }
+function checkInference(body: Json): void {
+  const { stopSequences, maxTokens } = object(body.inferenceConfig);
+  if (Array.isArray(stopSequences) && stopSequences.includes("")) {
+    throw validation("Value '' at 'inferenceConfig.stopSequences' failed to satisfy constraint");
   }
   if (maxTokens !== undefined && !(Number(maxTokens) >= 1)) {
     throw validation(
       `Value '${maxTokens}' at 'inferenceConfig.maxTokens' failed to satisfy constraint: Member must have value greater than or equal to 1`,
     );
-  }
-  const { thinking, reasoning_effort } = object(body.additionalModelRequestFields);
-  if (
-    thinking !== undefined && !modelId.startsWith("anthropic.") && !modelId.startsWith("deepseek.")
-  ) {
-    throw validation("The model returned the following errors: unknown_parameter: thinking");
-  }
-  if (reasoning_effort !== undefined && /^openai\.gpt-[56]/.test(modelId)) {
-    throw validation(
-      "The model returned the following errors: unknown_parameter: reasoning_effort",
-    );
-  }
-}
-
-function checkCache(body: Json, modelId: string): void {
-  const places = [
-    objects(body.system),
-    objects(object(body.toolConfig).tools),
-    ...objects(body.messages).map(contentOf),
-  ];
-  const points = places.flat().filter(({ cachePoint }) => cachePoint !== undefined);
-  if (points.length === 0) return;
-  if (
-    !CACHES.test(modelId) ||
-    (modelId.startsWith("amazon.") &&
-      objects(object(body.toolConfig).tools).some(({ cachePoint }) => cachePoint !== undefined))
-  ) {
-    throw new CoralError(
-      "AccessDeniedException",
-      "You invoked an unsupported model or your request did not allow prompt caching.",
-    );
-  }
-  if (points.length > 4) {
-    throw validation("A maximum of 4 blocks with cache_control may be provided.");
   }
 }
 
@@ -169,8 +123,10 @@ export function checkConverse(
     }
   }
   checkTools(body, base);
-  checkInference(body, base);
-  checkCache(body, base);
+  checkInference(body);
+  checkFamily(body, base);
+  checkCachePoints(body, base);
+  checkMedia(objects(body.messages));
   checkPlainResults(body, base);
   for (const [key, value] of Object.entries(object(body.requestMetadata))) {
     if (!/^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(`${value}`)) {
@@ -185,13 +141,17 @@ export function checkConverse(
       "This model doesn't support the outputConfig.textFormat field. Remove outputConfig.textFormat and try again.",
     );
   }
-  const { temperature, topP } = object(body.inferenceConfig);
+  const { temperature, topP, maxTokens } = object(body.inferenceConfig);
+  const { thinking, top_k, tool_choice } = object(body.additionalModelRequestFields);
   checkModel({
     modelId: base,
     messages: objects(body.messages),
-    thinking: object(body.additionalModelRequestFields).thinking,
-    forced: conversation.mustCall,
-    bothSampled: temperature !== undefined && topP !== undefined,
+    thinking,
+    forced: conversation.mustCall || /^(any|tool)$/.test(String(object(tool_choice).type)),
+    temperature,
+    topP,
+    topK: top_k,
+    maxTokens,
   });
   checkSignatures(conversation);
 }

@@ -14,6 +14,8 @@ const NO_ENABLED = /claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos)/;
 const NO_ADAPTIVE = /claude-(3|(opus|sonnet|haiku)-4-5|(opus|sonnet)-4-(1-)?2025)/;
 const ALWAYS_THINKS = /claude-(fable|mythos|opus-5-5)/;
 const NEVER_FORCED = /claude-(fable-5-1|mythos-5-1|opus-5-5|sonnet-5-5)/;
+const NO_DISPLAY = /claude-(opus|sonnet)-4-6/;
+const NO_SAMPLING = /claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos)/;
 const ONE_OF_SAMPLING = /claude-(opus|sonnet|haiku)-4-[56]/;
 /** Models that take a format and strict tools on the native routes. */
 const FORMATS = /claude-(opus|sonnet|haiku)-4-[56]/;
@@ -33,8 +35,14 @@ export interface Demands {
   readonly thinking: unknown;
   /** Whether a tool must be called. */
   readonly forced: boolean;
-  /** Whether both temperature and topP are given. */
-  readonly bothSampled: boolean;
+  /** `temperature`. */
+  readonly temperature: unknown;
+  /** `top_p`. */
+  readonly topP: unknown;
+  /** `top_k`. */
+  readonly topK: unknown;
+  /** `max_tokens`. */
+  readonly maxTokens: unknown;
 }
 
 /**
@@ -42,14 +50,15 @@ export interface Demands {
  *
  * @throws {CoralError} In the model's words
  */
-export function checkModel({ modelId, messages, thinking, forced, bothSampled }: Demands): void {
+export function checkModel(demands: Demands): void {
+  const { modelId, messages, thinking, forced } = demands;
   const last = messages.findLast(({ role }) => role !== "system");
   if (last?.role === "assistant" && NO_PREFILL.test(modelId)) {
     throw validation(
       "This model does not support assistant message prefill. The conversation must end with a user message.",
     );
   }
-  const { type } = object(thinking);
+  const { type, budget_tokens, display } = object(thinking);
   if (type === "enabled" && NO_ENABLED.test(modelId)) {
     throw validation(
       '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.',
@@ -65,7 +74,29 @@ export function checkModel({ modelId, messages, thinking, forced, bothSampled }:
   if (forced && (thinks || NEVER_FORCED.test(modelId))) {
     throw validation("Thinking may not be enabled when tool_choice forces tool use.");
   }
-  if (bothSampled && ONE_OF_SAMPLING.test(modelId)) {
+  if (display !== undefined && type === "adaptive" && NO_DISPLAY.test(modelId)) {
+    throw validation("thinking.adaptive.display: Extra inputs are not permitted");
+  }
+  if (type === "enabled" && !(Number(budget_tokens) < Number(demands.maxTokens ?? Infinity))) {
+    throw validation("`max_tokens` must be greater than `thinking.budget_tokens`.");
+  }
+  checkSampling(demands, thinks);
+}
+
+function checkSampling({ modelId, temperature, topP, topK }: Demands, thinks: boolean): void {
+  if (!modelId.includes("claude")) return;
+  const given = Object.entries({ temperature, top_p: topP, top_k: topK })
+    .filter(([, value]) => value !== undefined).map(([name]) => name);
+  const [first] = given;
+  if (first !== undefined && NO_SAMPLING.test(modelId)) {
+    throw validation(`\`${first}\` is deprecated for this model.`);
+  }
+  if (thinks && (topK !== undefined || (temperature !== undefined && temperature !== 1))) {
+    throw validation(
+      "`temperature` may only be set to 1 and `top_k` must be unset when thinking is enabled.",
+    );
+  }
+  if (given.includes("temperature") && given.includes("top_p") && ONE_OF_SAMPLING.test(modelId)) {
     throw validation(
       "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
     );

@@ -6,6 +6,7 @@
  */
 import { type Conversation, type Json, object, objects } from "./conversation.ts";
 import { validation } from "./coral.ts";
+import { checkMarks } from "./strict_cache.ts";
 import { checkBetaFields, checkModel, takesFormats } from "./strict_models.ts";
 import { checkSignatures } from "./strict.ts";
 
@@ -59,7 +60,6 @@ const BETAS_MANTLE = new Set([
 ]);
 
 const TAKES_SYSTEM = /claude-(fable-5|opus-5|opus-4-8|mythos)/;
-const NO_SAMPLING = /claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos)/;
 const SERVER_TOOL = /^(web_search|web_fetch|code_execution|advisor)_/;
 
 function checkFields(body: Json, route: NativeRoute): void {
@@ -67,7 +67,7 @@ function checkFields(body: Json, route: NativeRoute): void {
     const own = route !== "invoke" && FIELDS_OF_MESSAGES.has(field);
     if (!own && !FIELDS.has(field)) throw validation(`${field}: Extra inputs are not permitted`);
   }
-  if (route === "invoke" && body.anthropic_version === undefined) {
+  if (route === "invoke" && body.anthropic_version !== "bedrock-2023-05-31") {
     throw validation("anthropic_version: Field required");
   }
   if (body.max_tokens === undefined) throw validation("max_tokens: Field required");
@@ -88,12 +88,21 @@ function checkMessages(body: Json, modelId: string): void {
     objects(message.content).forEach((block, at) =>
       checkBlock(block, `messages.${index}.content.${at}`)
     );
+    const last = index === objects(body.messages).length - 1 && message.role === "assistant";
+    const empty = typeof message.content === "string"
+      ? message.content.trim() === ""
+      : Array.isArray(message.content) && message.content.length === 0;
+    if (empty && !last) {
+      throw validation(
+        `messages.${index}: all messages must have non-empty content except for the optional final assistant message`,
+      );
+    }
   });
 }
 
 function checkBlock(block: Json, path: string): void {
-  if (block.type === "text" && block.text === "") {
-    throw validation(`${path}: text content blocks must be non-empty`);
+  if (block.type === "text" && String(block.text).trim() === "") {
+    throw validation(`${path}: text content blocks must contain non-whitespace text`);
   }
   if ("scope" in object(block.cache_control)) {
     throw validation(`${path}.cache_control.ephemeral.scope: Extra inputs are not permitted`);
@@ -135,11 +144,6 @@ export function checkNative(
       );
     }
   }
-  for (const field of ["temperature", "top_p", "top_k"]) {
-    if (body[field] !== undefined && NO_SAMPLING.test(modelId)) {
-      throw validation(`\`${field}\` is deprecated for this model.`);
-    }
-  }
   const userId = object(body.metadata).user_id;
   if (
     route !== "invoke" && typeof userId === "string" &&
@@ -153,25 +157,16 @@ export function checkNative(
     messages: objects(body.messages),
     thinking: body.thinking,
     forced: conversation.mustCall,
-    bothSampled: body.temperature !== undefined && body.top_p !== undefined,
+    temperature: body.temperature,
+    topP: body.top_p,
+    topK: body.top_k,
+    maxTokens: body.max_tokens,
   });
   if (object(body.output_config).format !== undefined) {
     if (route === "mantle" || !takesFormats(modelId)) {
       throw validation("output_config.format: Extra inputs are not permitted");
     }
   }
-  checkMarks(body);
+  checkMarks(body, modelId.replace(/^.*?(?=anthropic\.)/, ""));
   checkSignatures(conversation);
-}
-
-/** Marks of the whole body, wherever they stand. */
-function checkMarks(body: Json): void {
-  const inside = (block: Json): Json[] => [block, ...objects(block.content).flatMap(inside)];
-  const marked = [body, ...objects(body.system), ...objects(body.tools), ...objects(body.messages)]
-    .flatMap(inside).filter(({ cache_control }) => object(cache_control).type !== undefined);
-  if (marked.length > 4) {
-    throw validation(
-      `A maximum of 4 blocks with cache_control may be provided. Found ${marked.length}.`,
-    );
-  }
 }
