@@ -22,6 +22,10 @@ export interface ModelFacts {
   readonly mostTokens?: number;
   /** Bedrock's CountTokens. */
   readonly countTokens?: boolean;
+  /** Pictures in a user's turn. */
+  readonly images?: boolean;
+  /** PDF documents in a user's turn. */
+  readonly pdf?: boolean;
 }
 
 /** One model of the catalog. */
@@ -66,6 +70,11 @@ function includes(value: unknown, item: string): boolean {
   return Array.isArray(value) && value.includes(item);
 }
 
+/** Whether a list that is told has an item. */
+function listed(value: unknown, item: string): boolean | undefined {
+  return Array.isArray(value) ? value.includes(item) : undefined;
+}
+
 function truth(value: unknown): boolean | undefined {
   return typeof value === "boolean" ? value : undefined;
 }
@@ -104,6 +113,8 @@ function factsOf(summary: Json): ModelFacts {
     sampling: converse.hideSamplingParameter === true ? false : undefined,
     mostTokens: typeof most === "number" && most > 0 ? most : undefined,
     countTokens: truth(object(summary.featuresSupported).countTokens),
+    images: listed(summary.inputModalities, "IMAGE"),
+    pdf: listed(converse.userDocumentTypesSupported, "pdf"),
   };
   return Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),

@@ -5,6 +5,8 @@
  * @module
  */
 import { ApiError } from "../anthropic/error.ts";
+import { checkOneOf } from "../anthropic/field.ts";
+import type { Capabilities } from "./capabilities.ts";
 import type { CatalogModel } from "./catalog_read.ts";
 import type { ModelRow } from "./model_table.ts";
 
@@ -30,8 +32,8 @@ export interface ModelInfo {
   readonly max_input_tokens: number | null;
   /** Tokens of an answer at most; null when not known. */
   readonly max_tokens: number | null;
-  /** Not told: null, as Anthropic's shape allows. */
-  readonly capabilities: null;
+  /** What it can do; null when not known. */
+  readonly capabilities: Capabilities | null;
 }
 
 /** A page of the list. */
@@ -52,9 +54,11 @@ export interface ListedModel {
   readonly row: ModelRow | undefined;
   /** Its entry in the account's catalog. */
   readonly model: CatalogModel | undefined;
+  /** What it can do. */
+  readonly capabilities: Capabilities | null;
 }
 
-function infoOf(id: string, { row, model }: ListedModel): ModelInfo {
+function infoOf(id: string, { row, model, capabilities }: ListedModel): ModelInfo {
   const called = row?.displayName ?? model?.name;
   const itsOwn = row?.names.includes(id) ?? model?.id.includes(id) ?? false;
   return {
@@ -68,7 +72,7 @@ function infoOf(id: string, { row, model }: ListedModel): ModelInfo {
     line: row?.line ?? null,
     max_input_tokens: row?.context ?? model?.context ?? null,
     max_tokens: row?.output ?? model?.facts.mostTokens ?? null,
-    capabilities: null,
+    capabilities,
   };
 }
 
@@ -91,7 +95,11 @@ export interface PageQuery {
   after_id?: string | undefined;
   /** Page of what stands before this id. */
   before_id?: string | undefined;
+  /** Only models in these stages; all when empty. */
+  lifecycle?: readonly string[];
 }
+
+const STAGES = ["active", "deprecated", "retired"];
 
 function readLimit(text: string | undefined): number {
   if (text === undefined) return DEFAULT_LIMIT;
@@ -116,10 +124,12 @@ function positionOf(models: readonly ModelInfo[], id: string, field: string): nu
  */
 export function pageModels(models: readonly ModelInfo[], query: PageQuery): ModelPage {
   const limit = readLimit(query.limit);
-  const { after_id, before_id } = query;
+  const { after_id, before_id, lifecycle = [] } = query;
+  for (const stage of lifecycle) checkOneOf(stage, "lifecycle", STAGES);
   const from = after_id === undefined ? 0 : positionOf(models, after_id, "after_id") + 1;
   const to = before_id === undefined ? models.length : positionOf(models, before_id, "before_id");
-  const rest = models.slice(from, Math.max(from, to));
+  const rest = models.slice(from, Math.max(from, to))
+    .filter((model) => lifecycle.length === 0 || lifecycle.includes(model.lifecycle));
   const data = before_id !== undefined ? rest.slice(-limit) : rest.slice(0, limit);
   return {
     data,

@@ -16,6 +16,7 @@ export function getModels(services: Services, request: Request): Promise<Respons
       limit: query.get("limit") ?? undefined,
       after_id: query.get("after_id") ?? undefined,
       before_id: query.get("before_id") ?? undefined,
+      lifecycle: [...query.getAll("lifecycle"), ...query.getAll("lifecycle[]")],
     });
     await completion.end({ outcome: "ok", status: 200 });
     return jsonResponse(JSON.stringify(page), {
