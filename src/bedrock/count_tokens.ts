@@ -5,16 +5,20 @@
  * Source: Bedrock API reference, CountTokens ([T]); which models have it ([L 2026-09-05]).
  * @module
  */
+import { ApiError } from "../anthropic/error.ts";
 import { estimateTokens } from "../anthropic/estimate.ts";
 import type { MessagesRequest } from "../anthropic/types.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Target } from "./models.ts";
 import { claudeFeatures } from "./native/features.ts";
-import { buildNativeRequest } from "./native/request.ts";
+import { mantleIdOf } from "./model_table.ts";
+import type { BetaRule } from "./native/betas.ts";
+import { buildNativeRequest, type NativeBuilt } from "./native/request.ts";
 import type { Profiles } from "./profiles.ts";
 import { type BedrockRequest, readJson, type Sender } from "./send.ts";
 import { encodeModelPath } from "./sign.ts";
+import { namesUrls } from "./url_sources.ts";
 
 /** A count, and who counted. */
 export interface TokenCount {
@@ -48,14 +52,18 @@ export interface TokenCounterOptions {
   profiles: Profiles;
   /** Signs and sends. */
   sender: Sender;
+  /** The operator's rules on betas. */
+  betaRules: readonly BetaRule[];
   /** Time. */
   clock: Clock;
 }
 
 /** Longest wait for Bedrock's count: the estimate is at hand. */
 const PATIENCE_MS = 3_000;
-/** A model that could not be counted is estimated for so long, before Bedrock is asked again. */
+/** Who does not count a model is not asked for it again for so long. */
 const SKIP_MS = 10 * 60_000;
+/** After a failure that may pass, the first time; four times as long at each further one. */
+const FIRST_SKIP_MS = 30_000;
 /** Models remembered as not counted. */
 const MOST_SKIPPED = 1_000;
 
@@ -64,7 +72,7 @@ const encoder = new TextEncoder();
 /** Counts tokens. */
 export class TokenCounter {
   readonly #options: TokenCounterOptions;
-  readonly #skipUntil = new Map<string, number>();
+  readonly #skipped = new Map<string, { until: number; ms: number }>();
 
   /** Asks nobody yet. */
   constructor(options: TokenCounterOptions) {
@@ -78,7 +86,8 @@ export class TokenCounter {
    */
   async count(question: CountQuestion): Promise<TokenCount> {
     const { target } = await this.#options.profiles.resolve(question.model, question.signal);
-    for (const source of sourcesOf(target)) {
+    const sources = namesUrls(question.body) ? [] : sourcesOf(target);
+    for (const source of sources) {
       const tokens = await this.#ask(source, target, question);
       if (tokens !== undefined) return { tokens, source };
     }
@@ -92,7 +101,7 @@ export class TokenCounter {
   ): Promise<number | undefined> {
     const { clock, sender } = this.#options;
     const key = `${source} ${target.modelId}`;
-    if ((this.#skipUntil.get(key) ?? 0) > clock.monotonic()) return undefined;
+    if ((this.#skipped.get(key)?.until ?? 0) > clock.monotonic()) return undefined;
     const patience = new AbortController();
     const cancel = clock.after(
       PATIENCE_MS,
@@ -100,13 +109,15 @@ export class TokenCounter {
     );
     try {
       const request = source === "bedrock"
-        ? bedrockRequest(target, question)
-        : mantleRequest(target, question);
+        ? this.#bedrockRequest(target, question)
+        : this.#mantleRequest(target, question);
       const response = await sender.send(
         request,
         AbortSignal.any([patience.signal, question.signal]),
       );
-      return tokensIn(await readJson(response));
+      const tokens = tokensIn(await readJson(response));
+      this.#skipped.delete(key);
+      return tokens;
     } catch (error) {
       question.signal.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
@@ -115,22 +126,94 @@ export class TokenCounter {
         source,
         reason,
       });
-      if (this.#skipUntil.size >= MOST_SKIPPED) this.#skipUntil.clear();
-      this.#skipUntil.set(key, clock.monotonic() + SKIP_MS);
+      this.#skip(key, error);
       return undefined;
     } finally {
       cancel();
     }
   }
+
+  #skip(key: string, error: unknown): void {
+    const ms = skipMs(error, this.#skipped.get(key)?.ms ?? 0);
+    if (ms === 0) return;
+    if (this.#skipped.size >= MOST_SKIPPED) this.#skipped.clear();
+    this.#skipped.set(key, { until: this.#options.clock.monotonic() + ms, ms });
+  }
+
+  #body(target: Target, question: CountQuestion, route: "invoke" | "mantle"): NativeBuilt {
+    const { modelId, baseId } = target;
+    return buildNativeRequest({
+      raw: question.raw,
+      original: question.original,
+      body: counted(question.body),
+      target: {
+        modelId: route === "mantle" ? mantleIdOf(baseId) : modelId,
+        baseId,
+        route,
+        tier: undefined,
+      },
+      betas: question.betas,
+      refusedBetas: [],
+      systemRefused: false,
+      betaRules: this.#options.betaRules,
+      stream: false,
+    });
+  }
+
+  /** The foundation model counts: profiles have no CountTokens. */
+  #bedrockRequest(target: Target, question: CountQuestion): BedrockRequest {
+    const { body } = this.#body(target, question, "invoke");
+    return {
+      host: "runtime",
+      service: "bedrock",
+      method: "POST",
+      path: `/model/${encodeModelPath(target.baseId)}/count-tokens`,
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: encoder.encode(JSON.stringify({ input: { invokeModel: { body: body.toBase64() } } })),
+      region: target.region,
+    };
+  }
+
+  #mantleRequest(target: Target, question: CountQuestion): BedrockRequest {
+    const built = this.#body(target, question, "mantle");
+    return {
+      host: "mantle",
+      service: "bedrock-mantle",
+      method: "POST",
+      path: `${built.path}/count_tokens`,
+      headers: built.headers,
+      body: built.body,
+      region: target.region,
+    };
+  }
 }
 
-/** Who may know. Mantle is asked only by who uses it: it has rights and a quota of its own. */
+/**
+ * Who may know, best first. CountTokens is asked with InvokeModel's body on whichever route: a body of Converse's
+ * is counted far too low ([L]).
+ */
 function sourcesOf({ family, route, baseId, facts }: Target): ("bedrock" | "mantle")[] {
   if (family !== "claude") return [];
-  if (route === "mantle") return ["mantle"];
-  return (facts?.countTokens ?? claudeFeatures(baseId).countTokens) && route === "invoke"
-    ? ["bedrock"]
-    : [];
+  const byBedrock = route !== "mantle" &&
+    (facts?.countTokens ?? claudeFeatures(baseId).countTokens);
+  return byBedrock ? ["bedrock", "mantle"] : ["mantle"];
+}
+
+/** Refusals of the model, not of what is to be counted. */
+const NOT_COUNTED = /support|model identifier/i;
+
+/** How long not to ask again: at all for a request that is refused for what is in it, as the next one is another. */
+function skipMs(error: unknown, before: number): number {
+  if (!(error instanceof ApiError)) return Math.min(Math.max(before * 4, FIRST_SKIP_MS), SKIP_MS);
+  switch (error.type) {
+    case "invalid_request_error":
+      return NOT_COUNTED.test(error.message) ? SKIP_MS : 0;
+    case "permission_error":
+    case "not_found_error":
+      return SKIP_MS;
+    default:
+      return Math.min(Math.max(before * 4, FIRST_SKIP_MS), SKIP_MS);
+  }
 }
 
 /** The answer of either endpoint. */
@@ -146,47 +229,4 @@ function tokensIn(answer: unknown): number {
 /** CountTokens wants a body that InvokeModel would take: max_tokens must lie above the thinking budget. */
 function counted(body: MessagesRequest): MessagesRequest {
   return { ...body, max_tokens: (body.thinking?.budget_tokens ?? 0) + 1, stream: false };
-}
-
-function nativeBody(target: Target, question: CountQuestion, route: "invoke" | "mantle") {
-  return buildNativeRequest({
-    raw: question.raw,
-    original: question.original,
-    body: counted(question.body),
-    target: { modelId: target.modelId, baseId: target.baseId, route, tier: undefined },
-    betas: question.betas,
-    refusedBetas: [],
-    systemRefused: false,
-    betaRules: [],
-    stream: false,
-  });
-}
-
-/** The foundation model counts: profiles have no CountTokens. */
-function bedrockRequest(target: Target, question: CountQuestion): BedrockRequest {
-  const built = nativeBody(target, question, "invoke");
-  return {
-    host: "runtime",
-    service: "bedrock",
-    method: "POST",
-    path: `/model/${encodeModelPath(target.baseId)}/count-tokens`,
-    headers: { "content-type": "application/json", accept: "application/json" },
-    body: encoder.encode(
-      JSON.stringify({ input: { invokeModel: { body: built.body.toBase64() } } }),
-    ),
-    region: target.region,
-  };
-}
-
-function mantleRequest(target: Target, question: CountQuestion): BedrockRequest {
-  const built = nativeBody(target, question, "mantle");
-  return {
-    host: "mantle",
-    service: "bedrock-mantle",
-    method: "POST",
-    path: `${built.path}/count_tokens`,
-    headers: built.headers,
-    body: built.body,
-    region: target.region,
-  };
 }

@@ -144,3 +144,8 @@ function open(id: string, displayName: string, profiles: string = ""): ModelRow 
 
 /** Every model of the table: Claude first, the newest first. */
 export const MODEL_TABLE: readonly ModelRow[] = [...CLAUDE, ...OPEN];
+
+/** The id of a foundation model on the mantle endpoint. */
+export function mantleIdOf(baseId: string): string {
+  return MODEL_TABLE.find(({ id }) => id === baseId)?.mantleId ?? baseId;
+}

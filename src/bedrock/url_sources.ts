@@ -46,6 +46,15 @@ function countUrls(blocks: readonly ContentBlock[]): number {
   return count;
 }
 
+function urlsOf({ messages }: MessagesRequest): number {
+  return messages.reduce((sum, { content }) => sum + countUrls(blocksOf(content)), 0);
+}
+
+/** Whether a body names anything by URL. */
+export function namesUrls(body: MessagesRequest): boolean {
+  return urlsOf(body) > 0;
+}
+
 class Inliner {
   readonly #fetch: UrlFetcher;
   readonly #signal: AbortSignal;
@@ -106,7 +115,7 @@ export async function inlineUrlSources(
   fetcher: UrlFetcher,
   signal: AbortSignal,
 ): Promise<MessagesRequest> {
-  const count = body.messages.reduce((sum, { content }) => sum + countUrls(blocksOf(content)), 0);
+  const count = urlsOf(body);
   if (count === 0) return body;
   if (count > MOST_URLS) {
     throw new ApiError(

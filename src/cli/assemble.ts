@@ -68,8 +68,9 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
   const models = new Models(config);
   const prices = await openPrices(config.pricing);
   const profiles = new Profiles({ models, sender, clock, region: config.aws.region, log });
+  const rules = betaRules(config.models.betas);
   const bedrock = new Bedrock({
-    betaRules: betaRules(config.models.betas),
+    betaRules: rules,
     fetchUrl: on.fetchUrl,
     profiles,
     sender,
@@ -94,7 +95,7 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
     models,
     bedrock,
     billing: new Billing({ prices, resolve: (model) => pricedModel(models, model) }),
-    counter: new TokenCounter({ profiles, sender, clock }),
+    counter: new TokenCounter({ profiles, sender, betaRules: rules, clock }),
     log,
     clock,
     ready: on.ready,
