@@ -9,12 +9,14 @@ import { ApiError } from "../anthropic/error.ts";
 import type { Alias, Config, Route, ServiceTier } from "../config/schema.ts";
 import { compileGlob, type Glob } from "../text/glob.ts";
 import { nearest } from "../text/nearest.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import type { CatalogSnapshot, ModelFacts } from "./catalog_read.ts";
 import { type Deadlines, deadlinesOf } from "./deadlines.ts";
 import { type Choice, ModelChooser, publicName } from "./model_choice.ts";
 import { familyOf, parseModelId } from "./model_id.ts";
 import { type ListedModel, listModels, type ModelInfo } from "./model_list.ts";
-import { MODEL_TABLE } from "./model_table.ts";
+import { mantleIdOf, MODEL_TABLE } from "./model_table.ts";
+import { claudeFeatures } from "./native/features.ts";
 
 export { type ModelInfo, pageModels } from "./model_list.ts";
 export type { Route, ServiceTier };
@@ -35,6 +37,8 @@ export interface Target {
   readonly region: string;
   /** Service tier to ask for; undefined asks for none. */
   readonly tier: ServiceTier | undefined;
+  /** Betas that its name asks for. */
+  readonly betas: readonly string[];
   /** What `model` says in answers that Bedrock gives no name to. */
   readonly publicModel: string;
   /** What the account's catalog says that the model takes. */
@@ -65,6 +69,15 @@ const REMEMBERED = 1_000;
 
 /** `claude-opus-5-5[1m]`: Claude Code's mark for the long context, which current models have anyway. */
 const LONG_CONTEXT = /\[1m\]$/i;
+/** What models want that do not. */
+const LONG_CONTEXT_BETA = "context-1m-2025-08-07";
+
+function withLongContext(target: Target): Target {
+  const { family, baseId } = target;
+  return family === "claude" && claudeFeatures(baseId).longContextBeta
+    ? { ...target, betas: [LONG_CONTEXT_BETA] }
+    : target;
+}
 
 /** What model names mean under one configuration. */
 export class Models {
@@ -102,11 +115,15 @@ export class Models {
   resolve(name: string): Resolved {
     const known = this.#resolved.get(name);
     if (known !== undefined) return known;
-    const asked = name.replace(LONG_CONTEXT, "");
-    const alias = this.#aliasOf(asked);
+    const { asked, alias } = this.#read(name);
+    const targets = [
+      this.#targetOf(asked, alias),
+      ...(alias?.fallback ?? []).map((model) => this.#fallback(asked, model)),
+    ];
+    const [target, ...fallbacks] = LONG_CONTEXT.test(name) ? targets.map(withLongContext) : targets;
     const resolved: Resolved = {
-      target: this.#targetOf(asked, alias),
-      fallbacks: (alias?.fallback ?? []).map((model) => this.#fallback(asked, model)),
+      target: target as Target,
+      fallbacks,
       deadlines: deadlinesOf(this.#config.limits.deadlines, alias?.deadlines),
     };
     if (this.#resolved.size >= REMEMBERED) this.#resolved.clear();
@@ -129,8 +146,7 @@ export class Models {
   /** ARNs that must be asked for before a name can be resolved: its model's, and its fallbacks'. */
   unknownProfiles(name: string): readonly string[] {
     if (this.#resolved.has(name)) return [];
-    const asked = name.replace(LONG_CONTEXT, "");
-    const alias = this.#aliasOf(asked) ?? { model: asked };
+    const { asked, alias = { model: asked } } = this.#read(name);
     const models = [
       ...(alias.base_model === undefined ? [alias.model] : []),
       ...(alias.fallback ?? []).map((model) => this.#aliasOf(model)?.model ?? model),
@@ -153,16 +169,28 @@ export class Models {
     if (listed !== undefined) return listed;
     const row = this.#chooser.rowOfName(bare) ??
       this.#chooser.row(parseModelId(bare)?.baseId ?? "");
-    return row === undefined
-      ? undefined
-      : listModels([bare], () => ({ row, model: this.#chooser.listed(row.id) }))[0];
+    return row === undefined ? undefined : listModels([bare], () => this.#listed(bare))[0];
   }
 
   /** What table and catalog know of a name; an alias of a profile may have to be asked for first. */
   #listed(name: string): ListedModel {
-    if (this.unknownProfiles(name).length > 0) return { row: undefined, model: undefined };
-    const { baseId } = this.resolve(name).target;
-    return { row: this.#chooser.row(baseId), model: this.#chooser.listed(baseId) };
+    if (this.unknownProfiles(name).length > 0) {
+      return { row: undefined, model: undefined, capabilities: null };
+    }
+    const { target } = this.resolve(name);
+    const model = this.#chooser.listed(target.baseId);
+    return {
+      row: this.#chooser.row(target.baseId),
+      model,
+      capabilities: capabilitiesOf({ ...target, facts: model?.facts }),
+    };
+  }
+
+  /** A name without its mark, unless an alias has the mark too. */
+  #read(name: string): { asked: string; alias: Exclude<Alias, string> | undefined } {
+    const marked = this.#aliases.find((one) => one.name === name);
+    const asked = marked === undefined ? name.replace(LONG_CONTEXT, "") : name;
+    return { asked, alias: marked?.alias ?? this.#aliasOf(asked) };
   }
 
   #aliasOf(asked: string): Exclude<Alias, string> | undefined {
@@ -203,13 +231,14 @@ export class Models {
     const region = alias.region ?? choice.region ?? this.#config.aws.region;
     return {
       asked,
-      modelId: route === "mantle" ? this.#chooser.row(baseId)?.mantleId ?? baseId : modelId,
+      modelId: route === "mantle" ? mantleIdOf(baseId) : modelId,
       baseId,
       family,
       route,
       region,
       facts: this.#chooser.facts(baseId, region),
       tier: tier === "default" ? undefined : tier,
+      betas: [],
       publicModel: asked,
     };
   }

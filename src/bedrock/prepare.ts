@@ -161,7 +161,10 @@ function prepareConverse(target: Target, question: Question): Prepared {
  */
 export function prepare(target: Target, question: Question, rules: readonly BetaRule[]): Prepared {
   const format = planFormat(target, question);
-  const asked = format === undefined ? question : { ...question, body: format.body };
+  const whole = target.betas.length === 0
+    ? question
+    : { ...question, betas: [...new Set([...question.betas, ...target.betas])] };
+  const asked = format === undefined ? whole : { ...whole, body: format.body };
   const prepared = target.route === "converse"
     ? prepareConverse(target, asked)
     : prepareNative(target, asked, rules);

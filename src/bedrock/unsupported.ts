@@ -17,7 +17,7 @@ const SERVER_TOOLS = /^(web_search|web_fetch|code_execution|advisor|mcp_toolset)
  * Anthropic's SDK falls back to sending the whole history
  */
 export function refuseUnsupported(body: MessagesRequest): void {
-  if (body.thread !== undefined) {
+  if (body.thread !== undefined && body.thread !== null) {
     throw new ApiError(
       "invalid_request_error",
       "thread: message threads are not available on Amazon Bedrock",

@@ -23,6 +23,8 @@ export interface OpenBlock {
   signed: boolean;
   /** Input has come: a tool without arguments may get none. */
   hasInput: boolean;
+  /** The input is no object: it would be refused when it comes back. */
+  odd: boolean;
 }
 
 /** The error of a tool call that is not whole: clients run a tool with whatever input they got. */
@@ -76,7 +78,14 @@ export class BlockWriter {
     if (this.#open?.kind === "tool_use") throw brokenTool();
     this.close(out);
     const index = this.#nextIndex++;
-    this.#open = { source, index, kind: content_block.type, signed: false, hasInput: false };
+    this.#open = {
+      source,
+      index,
+      kind: content_block.type,
+      signed: false,
+      hasInput: false,
+      odd: false,
+    };
     out.push(WireEvent.from({ type: "content_block_start", index, content_block }));
     return this.#open;
   }

@@ -186,6 +186,11 @@ export class ConverseDecoder implements FrameEvents {
     const open = this.#blocks.matching(source, "tool_use");
     // A part that has no place must not be left out.
     if (open === undefined) throw brokenTool();
+    if (!open.hasInput) {
+      const begin = input.trimStart();
+      open.odd ||= begin !== "" && !begin.startsWith("{");
+      if (open.odd || begin === "") return;
+    }
     open.hasInput = true;
     this.#blocks.delta(open, { type: "input_json_delta", partial_json: input }, out);
   }

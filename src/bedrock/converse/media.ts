@@ -127,10 +127,9 @@ function documentSource(source: Source, path: string): { format: string; source:
 export function documentBlock(
   block: ContentBlock,
   path: string,
-  names: DocumentNames,
+  { names, cites }: { names: DocumentNames; cites: boolean },
 ): ConverseBlock {
   const { format, source } = documentSource(block.source as Source, path);
-  const citations = block.citations as { enabled?: unknown } | null | undefined;
   return {
     document: {
       format,
@@ -139,9 +138,14 @@ export function documentBlock(
       ...(typeof block.context === "string" && block.context !== ""
         ? { context: block.context }
         : {}),
-      ...(citations?.enabled === true ? { citations: { enabled: true } } : {}),
+      ...(cites && asksToCite(block) ? { citations: { enabled: true } } : {}),
     },
   };
+}
+
+/** Whether a document or search result is to be cited. */
+export function asksToCite({ citations }: ContentBlock): boolean {
+  return (citations as { enabled?: unknown } | null | undefined)?.enabled === true;
 }
 
 /** A search result, and whether it may be cited. */
@@ -162,12 +166,11 @@ export interface SearchResult {
  * @throws {ApiError} `invalid_request_error` that names the field
  */
 export function readSearchResult(block: ContentBlock, path: string): SearchResult {
-  const citations = block.citations as { enabled?: unknown } | null | undefined;
   return {
     source: checkName(block.source, `${path}.source`),
     title: checkName(block.title, `${path}.title`),
     content: textsOf(block.content, `${path}.content`),
-    cited: citations?.enabled === true,
+    cited: asksToCite(block),
   };
 }
 

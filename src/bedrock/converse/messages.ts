@@ -11,6 +11,7 @@ import type { CacheControl, ContentBlock, InputMessage } from "../../anthropic/t
 import { toConverseCitation } from "./citations.ts";
 import { nameLeftovers } from "./leftovers.ts";
 import {
+  asksToCite,
   type ConverseBlock,
   documentBlock,
   DocumentNames,
@@ -112,7 +113,7 @@ class Conversation {
       case "image":
         return [imageBlock(block, path)];
       case "document":
-        return [documentBlock(block, path, this.#documents)];
+        return [this.#document(block, path, quirks.cites)];
       case "search_result": {
         const result = readSearchResult(block, path);
         if (quirks.cites) return [searchResultBlock(result)];
@@ -134,6 +135,13 @@ class Conversation {
           `${path}.type: '${block.type}' blocks cannot be sent to this model: leave them out`,
         );
     }
+  }
+
+  #document(block: ContentBlock, path: string, cites: boolean): ConverseBlock {
+    const { dropped } = this.#translation;
+    nameLeftovers(block.type, block, dropped);
+    if (!cites && asksToCite(block)) dropped.add("citations");
+    return documentBlock(block, path, { names: this.#documents, cites });
   }
 
   /** What the assistant said, with what it cited. */
@@ -195,7 +203,11 @@ class Conversation {
       const [index, inner] of blocksOf((block.content ?? "") as InputMessage["content"]).entries()
     ) {
       const attachment = inner.type === "image" || inner.type === "document";
-      const translated = this.#block(inner, `${path}.content.${index}`);
+      const at = `${path}.content.${index}`;
+      // Converse cites no document that stands in a result.
+      const translated = inner.type === "document"
+        ? [this.#document(inner, at, false)]
+        : this.#block(inner, at);
       if (attachment && quirks.toolResultImages === "beside") hoisted.push(...translated);
       else content.push(...translated);
     }

@@ -32,8 +32,12 @@ export interface Quirks {
   readonly toolResultStatus: boolean;
   /** How a client's thinking is asked for. */
   readonly thinking: "claude" | "reasoning_config" | "reasoning_effort" | "nova" | "none";
-  /** Whether thinking must be asked for in every request: without it some models never answer. */
-  readonly thinkingNeeded: boolean;
+  /** Whether adaptive thinking takes `display`. */
+  readonly thinkingDisplay: boolean;
+  /** Without a word on thinking it does not think, it does, or it never answers. */
+  readonly thinkingDefault: "off" | "on" | "stuck";
+  /** How hard it can be asked to think, by its own words, least first; `none` where that is one of them. */
+  readonly efforts: readonly string[];
   /** Which reasoning goes back into the conversation. */
   readonly replay: "signed" | "none";
   /** What ids of tool uses look like. */
@@ -50,7 +54,7 @@ export interface Quirks {
   readonly prefill: boolean;
   /** Turns of the role `system` in mid-conversation. */
   readonly systemTurns: boolean;
-  /** Search results, and citations in the assistant's text, as blocks of their own. */
+  /** Search results, citations of documents and in the assistant's text. */
   readonly cites: boolean;
 }
 
@@ -66,7 +70,9 @@ const OPEN: Quirks = {
   toolResultImages: "beside",
   toolResultStatus: false,
   thinking: "none",
-  thinkingNeeded: false,
+  thinkingDisplay: true,
+  thinkingDefault: "off",
+  efforts: ["low", "medium", "high"],
   replay: "none",
   toolUseId: "any",
   leastTokens: 1,
@@ -110,17 +116,26 @@ const NOVA: Quirks = {
   topK: "nova",
   stopSequences: "native",
   cache: ["system", "messages"],
-  cacheHour: true,
   toolResultImages: "inside",
   toolResultStatus: true,
   prefill: true,
 };
-const GPT: Quirks = { ...OPEN, sampling: "none", thinking: "reasoning_config", leastTokens: 16 };
+const GPT: Quirks = {
+  ...OPEN,
+  sampling: "none",
+  thinking: "reasoning_config",
+  thinkingDefault: "on",
+  efforts: ["none", "low", "medium", "high", "xhigh", "max"],
+  leastTokens: 16,
+};
+const GROK: Quirks = { ...GPT, thinkingDefault: "stuck", efforts: OPEN.efforts };
+/** Less than high is mostly none at all. */
+const HIGH_ONLY: Quirks = { ...OPEN, thinking: "reasoning_config", efforts: ["high"] };
 const KIMI_K3: Quirks = {
   ...OPEN,
   sampling: "none",
   thinking: "reasoning_config",
-  thinkingNeeded: true,
+  thinkingDefault: "stuck",
 };
 const LLAMA: Quirks = { ...OPEN, stopSequences: "native", tools: "whole", toolChoice: [] };
 const MISTRAL_OLD: Quirks = { ...OPEN, tools: "whole", toolChoice: ["any"], toolUseId: "nine" };
@@ -140,21 +155,23 @@ const TABLE: readonly (readonly [models: string, quirks: Quirks])[] = [
   ["anthropic.claude-opus-4-1-*", CLAUDE_OLD],
   ["anthropic.claude-opus-4-2025*", CLAUDE_OLD],
   ["anthropic.claude-sonnet-4-2025*", CLAUDE_OLD],
-  ["anthropic.*", CLAUDE],
+  ["anthropic.claude-*-4-5*", CLAUDE],
+  ["anthropic.claude-*-4-6*", CLAUDE],
+  ["anthropic.*", CLAUDE_NO_SAMPLING], // newer than this table
   ["amazon.nova-2-*", { ...NOVA, thinking: "nova" }],
   ["amazon.nova-*", NOVA],
   ["amazon.titan-*", { ...OPEN, tools: "none", toolChoice: [], system: "fold" }],
-  ["openai.gpt-oss-*", { ...OPEN, thinking: "reasoning_effort" }],
+  ["openai.gpt-oss-*", { ...OPEN, thinking: "reasoning_effort", thinkingDefault: "on" }],
   ["openai.*", GPT],
   ["xai.grok-4.3*", { ...OPEN, thinking: "reasoning_config" }],
-  ["xai.*", { ...GPT, thinkingNeeded: true }],
+  ["xai.*", GROK],
   ["deepseek.r1*", { ...OPEN, tools: "none", toolChoice: [] }],
-  ["deepseek.*", { ...OPEN, toolChoice: ["any"], thinking: "reasoning_effort" }],
-  ["qwen.qwen3-32b*", { ...OPEN, thinking: "reasoning_config" }],
+  ["deepseek.*", { ...HIGH_ONLY, toolChoice: ["any"], thinking: "reasoning_effort" }],
+  ["qwen.qwen3-32b*", HIGH_ONLY],
   ["qwen.*", OPEN],
   ["moonshotai.kimi-k3*", KIMI_K3],
-  ["moonshotai.kimi-k2.5*", { ...OPEN, thinking: "reasoning_config" }],
-  ["zai.*", { ...OPEN, thinking: "reasoning_config" }],
+  ["moonshotai.kimi-k2.5*", HIGH_ONLY],
+  ["zai.*", HIGH_ONLY],
   ["meta.*", LLAMA],
   ["mistral.mistral-7b*", { ...MISTRAL_OLD, tools: "none", toolChoice: [], system: "fold" }],
   ["mistral.mixtral-8x7b*", { ...MISTRAL_OLD, tools: "none", toolChoice: [], system: "fold" }],
@@ -205,6 +222,6 @@ export function quirksOf(baseId: string, facts?: ModelFacts): Quirks {
   const quirks = rowOf(baseId);
   if (quirks.thinking !== "claude") return facts === undefined ? quirks : by(facts, quirks);
   // What is so on every route is told once, in the table of Claude's features.
-  const { prefill, systemMessages } = claudeFeatures(baseId);
-  return { ...quirks, prefill, systemTurns: systemMessages };
+  const { prefill, systemMessages, thinkingDisplay } = claudeFeatures(baseId);
+  return { ...quirks, prefill, systemTurns: systemMessages, thinkingDisplay };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { checkOneOf } from "../../anthropic/field.ts";
+import { withoutDisplay } from "../../anthropic/thinking.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { Quirks } from "./quirks.ts";
 import { isThinking } from "./tools.ts";
@@ -19,35 +20,42 @@ export interface Reasoning {
   readonly dropped: readonly string[];
 }
 
-type Level = "low" | "medium" | "high";
-
+/** All that a client may ask for, least first. */
 const EFFORTS = ["low", "medium", "high", "xhigh", "max"];
 
 /** Budgets in tokens up to which an effort is low, then medium. */
 const LOW_UP_TO = 4_096;
 const MEDIUM_UP_TO = 16_384;
 
-function levelOf(body: MessagesRequest): Level {
-  const effort = body.output_config?.effort;
-  if (effort === "low" || effort === "medium") return effort;
-  if (typeof effort === "string") {
-    checkOneOf(effort, "output_config.effort", EFFORTS);
-    return "high";
-  }
-  const budget = body.thinking?.budget_tokens ?? MEDIUM_UP_TO;
+function namesEffort({ output_config }: MessagesRequest): boolean {
+  return typeof output_config?.effort === "string";
+}
+
+function effortOf({ output_config, thinking }: MessagesRequest): string {
+  const effort = output_config?.effort;
+  if (typeof effort === "string") return checkOneOf(effort, "output_config.effort", EFFORTS);
+  const budget = thinking?.budget_tokens ?? MEDIUM_UP_TO;
   return budget <= LOW_UP_TO ? "low" : budget <= MEDIUM_UP_TO ? "medium" : "high";
 }
 
-function claude(body: MessagesRequest): Reasoning {
+/** The most of what the family knows that is not above what is asked for; else its least. */
+function levelOf(body: MessagesRequest, { efforts }: Quirks): string {
+  const asked = EFFORTS.indexOf(effortOf(body));
+  const known = efforts.filter((effort) => EFFORTS.includes(effort));
+  return known.findLast((effort) => EFFORTS.indexOf(effort) <= asked) ?? known[0] ?? "low";
+}
+
+function claude(body: MessagesRequest, { thinkingDisplay }: Quirks): Reasoning {
   const { thinking } = body;
   const effort = body.output_config?.effort;
+  const undisplayed = thinkingDisplay ? undefined : withoutDisplay(thinking);
   return {
     fields: {
-      ...(thinking === undefined || thinking === null ? {} : { thinking }),
+      ...(thinking === undefined || thinking === null ? {} : { thinking: undisplayed ?? thinking }),
       ...(effort === undefined || effort === null ? {} : { output_config: { effort } }),
     },
     bare: false,
-    dropped: [],
+    dropped: undisplayed === undefined ? [] : ["thinking.display"],
   };
 }
 
@@ -60,14 +68,10 @@ type Mapping = (body: MessagesRequest, quirks: Quirks) => Reasoning;
 
 const MAPPINGS: Readonly<Record<Quirks["thinking"], Mapping>> = {
   claude,
-  reasoning_config(body, { thinkingNeeded }) {
-    return thinkingNeeded && !asksOutright(body)
-      ? unasked(body)
-      : given(body, { reasoning_config: levelOf(body) });
-  },
-  reasoning_effort: (body) => given(body, { reasoning_effort: levelOf(body) }),
-  nova(body) {
-    const level = levelOf(body);
+  reasoning_config: (body, quirks) => byEffort("reasoning_config", body, quirks),
+  reasoning_effort: (body, quirks) => byEffort("reasoning_effort", body, quirks),
+  nova(body, quirks) {
+    const level = levelOf(body, quirks);
     const reasoning = given(body, {
       reasoningConfig: { type: "enabled", maxReasoningEffort: level },
     });
@@ -83,14 +87,24 @@ function given(body: MessagesRequest, fields: Record<string, unknown>): Reasonin
   return { fields: {}, bare: false, dropped: leftOut(body, []) };
 }
 
-/** For models that must be asked: by the effort that the body names, else as little as can be. */
-function unasked(body: MessagesRequest): Reasoning {
-  const named = typeof body.output_config?.effort === "string";
-  return {
-    fields: { reasoning_config: named ? levelOf(body) : "low" },
+/** For families that are asked by one word. */
+function byEffort(field: string, body: MessagesRequest, quirks: Quirks): Reasoning {
+  const { thinkingDefault, efforts } = quirks;
+  const level = levelOf(body, quirks);
+  if (thinkingDefault === "off") return given(body, { [field]: level });
+  const say = (effort: string | undefined, dropped: readonly string[]): Reasoning => ({
+    fields: effort === undefined ? {} : { [field]: effort },
     bare: false,
-    dropped: body.thinking?.type === "disabled" ? ["thinking"] : [],
-  };
+    dropped,
+  });
+  const type = body.thinking?.type;
+  if (type === "disabled" || type === "between_tools") {
+    return say(efforts[0], efforts[0] === "none" ? [] : ["thinking"]);
+  }
+  const dropped = leftOut(body, ["thinking", "effort"]);
+  if (asksOutright(body) || namesEffort(body)) return say(level, dropped);
+  // For models that never answer without a word, as little as can be.
+  return say(thinkingDefault === "stuck" ? efforts[0] : undefined, dropped);
 }
 
 function leftOut(body: MessagesRequest, said: readonly string[]): string[] {

@@ -174,7 +174,9 @@ export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
     toolsSeen: new Set(),
   };
   const { dropped } = translation;
-  for (const field of Object.keys(body)) if (!SAID.has(field)) dropped.add(field);
+  for (const [field, value] of Object.entries(body)) {
+    if (!SAID.has(field) && value !== null) dropped.add(field); // of null nothing is lost
+  }
 
   const system = systemBlocks(body.system, translation);
   const conversation = converseMessages(body.messages, translation);

@@ -5,6 +5,8 @@
  * Source: api behaviour recorded by several clients of Bedrock ([C], [L 2026-09]).
  * @module
  */
+import { defersTools } from "../../anthropic/fold_deferred.ts";
+import type { MessagesRequest } from "../../anthropic/types.ts";
 import { compileGlob, type Glob } from "../../text/glob.ts";
 import type { Route } from "../../config/schema.ts";
 
@@ -41,6 +43,41 @@ const FORWARD_MANTLE = [
 const RENAME: Readonly<Record<string, string>> = {
   "advanced-tool-use-2025-11-20": "tool-search-tool-2025-10-19",
 };
+
+/** Streams a tool's input as it comes: on InvokeModel for all tools at once. */
+export const EAGER_INPUT = "fine-grained-tool-streaming-2025-05-14";
+
+/** What Bedrock has only with a beta, while Anthropic has it for all. */
+const IMPLIED:
+  readonly (readonly [beta: string, wanted: (body: MessagesRequest, route: Route) => boolean])[] = [
+    ["tool-search-tool-2025-10-19", defersTools],
+    [
+      "tool-examples-2025-10-29",
+      ({ tools }) => (tools ?? []).some(({ input_examples }) => input_examples !== undefined),
+    ],
+    [
+      "context-management-2025-06-27",
+      ({ tools }) => (tools ?? []).some(({ type }) => String(type).startsWith("memory_")),
+    ],
+    [
+      EAGER_INPUT,
+      ({ tools, stream }, route) =>
+        route === "invoke" && stream === true &&
+        (tools ?? []).some(({ eager_input_streaming }) => eager_input_streaming === true),
+    ],
+  ];
+
+/** Betas of a request: of the header, of the body, where the Agent SDK puts them, and those that it needs. */
+export function betasOf(
+  body: MessagesRequest,
+  inHeader: readonly string[],
+  route: Route,
+): readonly string[] {
+  const inBody: readonly unknown[] = Array.isArray(body.anthropic_beta) ? body.anthropic_beta : [];
+  const implied = IMPLIED.filter(([, wanted]) => wanted(body, route)).map(([beta]) => beta);
+  const given = inBody.filter((beta) => typeof beta === "string");
+  return [...new Set([...inHeader, ...given, ...implied])];
+}
 
 /** Body fields that a beta brings: both are sent, or neither. */
 const FIELDS: readonly (readonly [beta: string, field: string])[] = [

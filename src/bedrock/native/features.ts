@@ -21,6 +21,14 @@ export interface ClaudeFeatures {
   readonly formats: boolean;
   /** A tool that must be called. */
   readonly forcedTools: boolean;
+  /** Which `thinking.type` it takes. */
+  readonly thinking: readonly string[];
+  /** Whether adaptive thinking takes `display`. */
+  readonly thinkingDisplay: boolean;
+  /** Which `output_config.effort` it takes, least first. */
+  readonly efforts: readonly string[];
+  /** Whether the context of a million tokens must be asked for by a beta. */
+  readonly longContextBeta: boolean;
 }
 
 /** Of the 4.5 generation. */
@@ -31,27 +39,56 @@ const V45: ClaudeFeatures = {
   prefill: true,
   formats: true,
   forcedTools: true,
+  thinking: ["enabled", "disabled"],
+  thinkingDisplay: false,
+  efforts: [],
+  longContextBeta: false,
 };
 const OLD: ClaudeFeatures = { ...V45, formats: false };
-const V46: ClaudeFeatures = { ...V45, countTokens: false, prefill: false };
-const V47: ClaudeFeatures = { ...V46, sampling: false, formats: false };
+const V46: ClaudeFeatures = {
+  ...V45,
+  countTokens: false,
+  prefill: false,
+  thinking: ["enabled", "adaptive", "disabled"],
+  efforts: ["low", "medium", "high", "max"],
+};
+const V47: ClaudeFeatures = {
+  ...V46,
+  sampling: false,
+  formats: false,
+  thinking: ["adaptive", "disabled"],
+  thinkingDisplay: true,
+  efforts: ["low", "medium", "high", "xhigh", "max"],
+};
 const V48: ClaudeFeatures = { ...V47, systemMessages: true };
+/** It always thinks, and who thinks is never forced to call a tool. */
+const ALWAYS_THINKS: Partial<ClaudeFeatures> = { thinking: ["adaptive"], forcedTools: false };
 
 /** First match wins; `*` stands for any text. */
 const TABLE: readonly (readonly [models: string, features: ClaudeFeatures])[] = [
-  ["anthropic.claude-fable-5-1*", { ...V48, forcedTools: false }],
-  ["anthropic.claude-fable-5*", V48],
-  ["anthropic.claude-mythos-*", { ...V48, forcedTools: false }],
-  ["anthropic.claude-opus-5-5*", { ...V48, forcedTools: false }],
+  ["anthropic.claude-fable-*", { ...V48, ...ALWAYS_THINKS }],
+  ["anthropic.claude-mythos-*", { ...V48, ...ALWAYS_THINKS }],
+  ["anthropic.claude-opus-5-5*", { ...V48, ...ALWAYS_THINKS }],
   ["anthropic.claude-opus-5*", V48],
   ["anthropic.claude-opus-4-8*", V48],
   ["anthropic.claude-opus-4-7*", V47],
-  ["anthropic.claude-sonnet-5-5*", { ...V47, forcedTools: false }],
+  [
+    "anthropic.claude-sonnet-5-5*",
+    { ...V47, ...ALWAYS_THINKS, thinking: ["adaptive", "between_tools"] },
+  ],
   ["anthropic.claude-sonnet-5*", V47],
   ["anthropic.claude-haiku-5*", V47],
   ["anthropic.claude-*-4-6*", V46],
+  ["anthropic.claude-opus-4-5*", { ...V45, efforts: ["low", "medium", "high"] }],
+  ["anthropic.claude-sonnet-4-5*", { ...V45, longContextBeta: true }],
   ["anthropic.claude-*-4-5*", V45],
-  ["*", OLD],
+  ["anthropic.claude-sonnet-4-2025*", { ...OLD, longContextBeta: true }],
+  ["anthropic.claude-*-4-1-*", OLD],
+  ["anthropic.claude-*-4-2025*", OLD],
+  ["anthropic.claude-3*", OLD],
+  ["anthropic.claude-v*", OLD],
+  ["anthropic.claude-instant*", OLD],
+  ["*", V47], // newer than this table
 ];
 
 const rows = TABLE.map(([models, features]) => ({ glob: compileGlob(models), features }));
@@ -64,7 +101,7 @@ const MOST_FOUND = 1_000;
 export function claudeFeatures(baseId: string): ClaudeFeatures {
   const known = found.get(baseId);
   if (known !== undefined) return known;
-  const features = rows.find(({ glob }) => glob.matches(baseId))?.features ?? OLD;
+  const features = rows.find(({ glob }) => glob.matches(baseId))?.features ?? V47;
   if (found.size >= MOST_FOUND) found.clear();
   found.set(baseId, features);
   return features;

@@ -4,13 +4,12 @@
  * Source: Bedrock API reference, InvokeModel; Bedrock User Guide, Anthropic Claude Messages API ([T], [D]).
  * @module
  */
-import { defersTools } from "../../anthropic/fold_deferred.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { ServiceTier } from "../../config/schema.ts";
 import { diffJson, editJson, type JsonEdit } from "../../json/edit.ts";
 import { encodeModelPath } from "../sign.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
-import { type BetaRule, filterBetas } from "./betas.ts";
+import { type BetaRule, betasOf, filterBetas } from "./betas.ts";
 import { rewriteNative } from "./rewrite.ts";
 
 /** What is to be sent, and where. */
@@ -63,30 +62,21 @@ const INVOKE_VERSION = "bedrock-2023-05-31";
 /** The version the Messages endpoints want in the header. */
 const MESSAGES_VERSION = "2023-06-01";
 
-/** Fields that Bedrock refuses and a model can do without. */
+/** Fields that Bedrock refuses and a model can do without; some are null here, or were refused before. */
 const DROPPED_FIELDS = [
   "billing_policy",
+  "container",
   "diagnostics",
   "fallback_credit_token",
   "fallbacks",
   "inference_geo",
+  "mcp_servers",
   "service_tier",
   "speed",
+  "thread",
 ];
 /** Refused by InvokeModel only. */
 const DROPPED_ON_INVOKE = ["user_profile_id", "workspace_id"];
-
-/** What Bedrock has only as a beta, while Anthropic has it for all. */
-const TOOL_SEARCH = "tool-search-tool-2025-10-19";
-
-/** The Agent SDK puts betas into the body. */
-function betasOf({ body, betas }: NativeInput): string[] {
-  const inBody = Array.isArray(body.anthropic_beta) ? body.anthropic_beta : [];
-  const implied = defersTools(body) ? [TOOL_SEARCH] : [];
-  return [
-    ...new Set([...betas, ...inBody.filter((beta) => typeof beta === "string"), ...implied]),
-  ];
-}
 
 function withLegalUserId(body: MessagesRequest): MessagesRequest {
   const userId = body.metadata?.user_id;
@@ -104,8 +94,8 @@ function withoutFields(
   const dropped: string[] = [];
   for (const field of fields) {
     if (!(field in copy)) continue;
+    if (copy[field] !== null) dropped.push(field); // of null nothing is lost
     delete copy[field];
-    dropped.push(field);
   }
   return { body: copy, dropped };
 }
@@ -118,12 +108,13 @@ function withoutFields(
 export function buildNativeRequest(input: NativeInput): NativeBuilt {
   refuseUnsupported(input.body);
   const { route, baseId, tier } = input.target;
-  const betas = filterBetas(betasOf(input), route, {
+  const betas = filterBetas(betasOf(input.body, input.betas, route), route, {
     refused: input.refusedBetas,
     rules: input.betaRules,
   });
-  const { systemRefused } = input;
-  const rewritten = rewriteNative(input.body, { baseId, route, betas: betas.send, systemRefused });
+  const { systemRefused, stream: streamed } = input;
+  const options = { baseId, route, betas: betas.send, systemRefused, streamed };
+  const rewritten = rewriteNative(input.body, options);
   const stripped = withoutFields(
     route === "invoke" ? rewritten.body : withLegalUserId(rewritten.body),
     [...DROPPED_FIELDS, ...route === "invoke" ? DROPPED_ON_INVOKE : [], ...betas.fields],

@@ -6,8 +6,10 @@
 import { foldSystemMessages, withoutCleared } from "../../anthropic/fold_system.ts";
 import { foldDeferred } from "../../anthropic/fold_deferred.ts";
 import { foldToolChanges } from "../../anthropic/fold_tools.ts";
+import { withoutDisplay } from "../../anthropic/thinking.ts";
 import type { ContentBlock, InputMessage, MessagesRequest, Tool } from "../../anthropic/types.ts";
 import { isSyntheticSignature } from "../converse/signature.ts";
+import { EAGER_INPUT } from "./betas.ts";
 import { claudeFeatures } from "./features.ts";
 
 /** What rewriting goes by. */
@@ -20,6 +22,8 @@ export interface RewriteOptions {
   readonly betas: readonly string[];
   /** Whether the model was found to refuse messages of role `system`. */
   readonly systemRefused: boolean;
+  /** Whether a stream is asked for. */
+  readonly streamed: boolean;
 }
 
 /** A body rewritten, and what was left out. */
@@ -111,7 +115,6 @@ class Rewriter {
     const { route, baseId } = this.#options;
     const strictly = route !== "mantle" && claudeFeatures(baseId).formats;
     const fields = [
-      ...(route === "invoke" ? ["eager_input_streaming"] : []),
       ...(strictly ? [] : ["strict"]),
       "allowed_callers", // nothing but the model itself calls tools on Bedrock
       // A beta and its fields are sent both, or neither.
@@ -119,7 +122,15 @@ class Rewriter {
       ...(this.sent("tool-search-tool-") ? [] : ["defer_loading"]),
     ];
     const kept = fields.reduce((rest, field) => this.drop(rest, field, `tools[].${field}`), tool);
-    return this.cacheControl(kept);
+    return this.cacheControl(route === "invoke" ? this.uneager(kept) : kept);
+  }
+
+  /** InvokeModel streams a tool's input early by a beta, and refuses the tool's own word for it. */
+  uneager(tool: Tool): Tool {
+    const { betas, streamed } = this.#options;
+    const said = !streamed || tool.eager_input_streaming !== true || betas.includes(EAGER_INPUT);
+    if (!said) return this.drop(tool, "eager_input_streaming", "tools[].eager_input_streaming");
+    return "eager_input_streaming" in tool ? without(tool, "eager_input_streaming") : tool;
   }
 
   /** What is said in mid-conversation, as far as the model takes it there. */
@@ -156,6 +167,11 @@ class Rewriter {
     let result: MessagesRequest = Object.keys(changes).length === 0
       ? body
       : { ...body, ...changes };
+    const undisplayed = features.thinkingDisplay ? undefined : withoutDisplay(result.thinking);
+    if (undisplayed !== undefined) {
+      this.dropped.add("thinking.display");
+      result = { ...result, thinking: undisplayed };
+    }
     if (!features.sampling) {
       for (const field of ["temperature", "top_p", "top_k"]) result = this.drop(result, field);
     }

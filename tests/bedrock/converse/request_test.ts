@@ -23,7 +23,7 @@ Deno.test("buildConverseRequest() sends an hour of cache only to models that kee
   const cases: [model: string, point: unknown, dropped: string[]][] = [
     [CLAUDE, { type: "default", ttl: "1h" }, []],
     [CLAUDE_5, { type: "default", ttl: "1h" }, []],
-    [NOVA, { type: "default", ttl: "1h" }, []],
+    [NOVA, { type: "default" }, ["cache_control.ttl"]],
     ["anthropic.claude-sonnet-4-20250514-v1:0", { type: "default" }, ["cache_control.ttl"]],
   ];
   for (const [model, point, dropped] of cases) {
