@@ -1,22 +1,79 @@
 /**
- * Outcrop as it is by default, with an embedded store; prints its key.
+ * Outcrop with an embedded store that counts its calls. Prints its key; a line on stdin is answered by a line that
+ * tells the calls so far.
+ *
+ * Arguments: port, upstream, and `none` for a pipeline of no plugins, `limits` for limits that are set but never
+ * reached, `default` for the built-in plugins as they are.
  * @module
  */
 import { openGateway } from "../src/cli/gateway.ts";
+import { systemClock } from "../src/clock.ts";
 import { parseConfig } from "../src/config/load.ts";
 import { openLog } from "../src/log.ts";
 import { startServer } from "../src/server/server.ts";
+import { openStore } from "../src/storage/open.ts";
+import type { Store } from "../src/storage/store.ts";
+import { builtins } from "../plugins/mod.ts";
 
-const [port, upstream] = Deno.args;
+const [port, upstream, kind = "default"] = Deno.args;
+const CHECKS = ["auth", "rate_limit", "budget", "usage"].filter((name) => name in builtins);
+const PLENTY = 1_000_000_000;
+const LIMITS = ["requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"]
+  .map((name) => `${name}: ${PLENTY}`).join(", ");
+
+function pluginsOf(name: string): string {
+  if (name === "none") return "[]";
+  const entries = CHECKS.map((use) =>
+    use === "rate_limit" && name === "limits"
+      ? `{ use: ${use}, with: { ${LIMITS}, concurrency: 100000 } }`
+      : `{ use: ${use} }`
+  );
+  return `[${entries.join(", ")}]`;
+}
+
+const config = `
+aws: { endpoint: "${upstream}" }
+models:
+  aliases:
+    one-by-one: { model: anthropic.one-by-one }
+    slow: { model: anthropic.slow }
+    stalled: { model: anthropic.stalled }
+    over-messages: { model: anthropic.claude-haiku-4-5-20251001-v1:0, route: messages }
+    over-messages-one-by-one: { model: anthropic.one-by-one, route: messages }
+    converse-one-by-one: { model: qwen.one-by-one }
+plugins: ${pluginsOf(kind)}
+`;
 const env = () => undefined;
-const text = `aws: { endpoint: "${upstream}" }\nstore: { use: deno_kv, path: ":memory:" }\n` +
-  'models: { aliases: { one-by-one: { model: "anthropic.one-by-one" } } }\n';
+const clock = systemClock;
+let calls = 0;
+const store: Store = new Proxy(await openStore({ use: "deno_kv", path: ":memory:" }, { clock }), {
+  get(target, name) {
+    const member: unknown = Reflect.get(target, name);
+    if (typeof member !== "function") return member;
+    return (...args: unknown[]) => {
+      calls++;
+      return Reflect.apply(member, target, args);
+    };
+  },
+});
 const gateway = await openGateway({
-  loaded: parseConfig(text, { file: "bench.yaml", env }),
+  loaded: parseConfig(config, { file: "bench.yaml", env }),
   log: openLog({ level: "warning", format: "text" }),
   env,
+  clock,
+  store,
   provider: () => Promise.resolve({ accessKeyId: "AKIDBENCH", secretAccessKey: "bench" }),
 });
 startServer(gateway, { hostname: "127.0.0.1", port: Number(port) });
-const { key } = await gateway.keys.create({ name: "bench" });
-Deno.stdout.writeSync(new TextEncoder().encode(`${key}\n`));
+const limits = { requests_per_minute: PLENTY, concurrency: 100_000 };
+const { key } = await gateway.keys.create(
+  kind === "limits"
+    ? { name: "bench", limits, budget: { usd: PLENTY, per: "month" } }
+    : { name: "bench" },
+);
+
+function tell(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+tell(key);
+for await (const _ of Deno.stdin.readable) tell(String(calls));

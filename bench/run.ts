@@ -1,179 +1,278 @@
 /**
- * The `bench` task: CPU time of the server process per request, of Outcrop and of the raw hop, alternated in one
- * run; medians of several rounds, and their ratio. Linux only: CPU time is read from /proc.
+ * The `bench` task: Outcrop against a raw hop in the same runtime, alternated in one run. CPU time of the server
+ * process a request, throughput, latency, slow streams, starts; prints tables and writes bench/results.json.
  *
- * `deno task bench [ROUNDS]` prints a table and writes bench/results.json. Single times mean nothing on a shared
- * machine; ratios of one run do.
+ * Single times mean nothing on a shared machine; ratios of one run do. Linux only: figures are read from /proc.
  * @module
  */
 import { table } from "../src/cli/terminal.ts";
+import { STREAM_EVENTS } from "./answers.ts";
+import type { Shot } from "./load.ts";
+import { type BenchOptions, readOptions } from "./options.ts";
+import { freePort, ServerProcess } from "./processes.ts";
+import { smallBody } from "./requests.ts";
+import { type Contestant, measure, type Measured, SCENARIOS } from "./scenarios.ts";
+import { checksCost, firstByteAdded, peakMemory } from "./single.ts";
+import { type SlowResult, slowStreams } from "./slow.ts";
+import { hasWorkers, starts, throughput } from "./start.ts";
 
-const HERE = new URL(".", import.meta.url).pathname;
-const ROUNDS = Number(Deno.args[0] ?? 5);
-const CONNECTIONS = 16;
-const TICK_US = 10_000; // USER_HZ is 100 on Linux
+type Figures = Record<string, string | number>;
 
-interface Scenario {
-  readonly name: string;
-  readonly requests: number;
-  readonly events: number;
-  readonly path: string;
-  readonly body: string;
+function say(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-function bodyOf(model: string, stream: boolean, size: number = 0): string {
-  const content = `hello ${"x".repeat(size)}`;
-  return JSON.stringify({ model, max_tokens: 10, stream, messages: [{ role: "user", content }] });
+function progress(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`  ${text}\n`));
 }
 
-const SCENARIOS: readonly Scenario[] = [
-  {
-    name: "small invoke",
-    requests: 3_000,
-    events: 0,
-    path: "/m/invoke",
-    body: bodyOf("claude-haiku-4-5", false),
-  },
-  {
-    name: "small converse",
-    requests: 3_000,
-    events: 0,
-    path: "/m/converse",
-    body: bodyOf("qwen.bench", false),
-  },
-  {
-    name: "stream invoke, 10 a chunk",
-    requests: 500,
-    events: 205,
-    path: "/m/invoke-with-response-stream",
-    body: bodyOf("claude-haiku-4-5", true),
-  },
-  {
-    name: "stream converse, 10 a chunk",
-    requests: 500,
-    events: 205,
-    path: "/m/converse-stream",
-    body: bodyOf("qwen.bench", true),
-  },
-  {
-    name: "stream invoke, 1 a chunk",
-    requests: 200,
-    events: 205,
-    path: "/one-by-one/invoke-with-response-stream",
-    body: bodyOf("one-by-one", true),
-  },
-  {
-    name: "150 KB request, streamed",
-    requests: 300,
-    events: 205,
-    path: "/m/invoke-with-response-stream",
-    body: bodyOf("claude-haiku-4-5", true, 150_000),
-  },
-];
+const round = (value: number, digits: number = 2) => Number(value.toFixed(digits));
 
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
+/** A running benchmark: the upstream, and how servers are started before it. */
+class Bench {
+  readonly results: Record<string, Figures[]> = {};
+  readonly #options: BenchOptions;
+  readonly #upstream: ServerProcess;
 
-function start(script: string, args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", `${HERE}${script}`, ...args],
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-}
-
-async function listening(port: number): Promise<void> {
-  for (let tries = 0;; tries++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return;
-    } catch (error) {
-      if (tries > 200) {
-        throw new Error(`Cannot reach the server that must listen on ${port}`, { cause: error });
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+  constructor(options: BenchOptions, upstream: ServerProcess) {
+    this.#options = options;
+    this.#upstream = upstream;
   }
-}
 
-/** User and system time of a process, in microseconds. */
-function cpu({ pid }: Deno.ChildProcess): number {
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
-}
+  async run(): Promise<void> {
+    await this.#part("requests", () => this.#requests());
+    await this.#part("slow streams", () => this.#slow());
+    await this.#part("checks", () => this.#checks());
+    await this.#part("first byte", () => this.#firstByte());
+    await this.#part("memory of a large request", () => this.#memory());
+    await this.#part("start", () => this.#start());
+    await this.#part("workers", () => this.#workers());
+  }
 
-async function load(
-  url: string,
-  { body, requests }: Scenario,
-  headers: Record<string, string>,
-): Promise<void> {
-  let left = requests;
-  await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
-    while (left-- > 0) {
-      const response = await fetch(url, { method: "POST", body, headers });
-      const bytes = await response.arrayBuffer();
-      if (response.status !== 200 || bytes.byteLength === 0) {
-        throw new Error(`Cannot measure an answer of ${response.status}`);
-      }
-    }
-  }));
-}
+  async #part(name: string, measured: () => Promise<Figures[]>): Promise<void> {
+    const { only } = this.#options;
+    const inside = SCENARIOS.some((one) => one.name.includes(only)) && name === "requests";
+    if (!name.includes(only) && !inside) return;
+    const rows = await measured();
+    this.results[name] = rows;
+    say(`\n${name}\n${table(rows)}`);
+  }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
+  #hop(): Promise<ServerProcess> {
+    return ServerProcess.start("hop.ts", this.#upstream.url);
+  }
 
-async function firstLine(child: Deno.ChildProcess): Promise<string> {
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) return text.trim();
-  throw new Error("Cannot read the key: the gateway ended");
-}
+  #gateway(kind: "default" | "limits" | "none" = "default"): Promise<ServerProcess> {
+    return ServerProcess.start("gateway.ts", this.#upstream.url, kind);
+  }
 
-const [upstreamPort, hopPort, gatewayPort] = [freePort(), freePort(), freePort()];
-const upstream = `http://127.0.0.1:${upstreamPort}`;
-const children = [
-  start("upstream.ts", [String(upstreamPort)]),
-  start("hop.ts", [String(hopPort), upstream]),
-  start("gateway.ts", [String(gatewayPort), upstream]),
-] as const;
-try {
-  const [, hop, gateway] = children;
-  const key = await firstLine(gateway);
-  await Promise.all([upstreamPort, hopPort, gatewayPort].map(listening));
-  const rows = [];
-  for (const scenario of SCENARIOS) {
-    const hops: number[] = [];
-    const gateways: number[] = [];
-    for (let round = 0; round <= ROUNDS; round++) {
-      const before = [cpu(hop), cpu(gateway)] as const;
-      await load(`http://127.0.0.1:${hopPort}/model${scenario.path}`, scenario, {});
-      await load(`http://127.0.0.1:${gatewayPort}/v1/messages`, scenario, { "x-api-key": key });
-      if (round === 0) continue; // warms up
-      hops.push((cpu(hop) - before[0]) / scenario.requests);
-      gateways.push((cpu(gateway) - before[1]) / scenario.requests);
-    }
-    const ours = median(gateways);
-    rows.push({
-      scenario: scenario.name,
-      "hop us": Math.round(median(hops)),
-      "outcrop us": Math.round(ours),
-      ratio: (ours / median(hops)).toFixed(2),
-      "us an event": scenario.events === 0 ? "" : (ours / scenario.events).toFixed(1),
+  async #requests(): Promise<Figures[]> {
+    const { peer, peerPid, headers, rounds, only } = this.#options;
+    const [hop, gateway] = [await this.#hop(), await this.#gateway()];
+    const key = await gateway.line();
+    const to = (url: string, auth: Record<string, string>): Contestant["shot"] => (scenario) => ({
+      url: `${url}/v1/messages`,
+      body: scenario.body,
+      headers: { ...scenario.headers, ...auth },
     });
-    Deno.stderr.writeSync(new TextEncoder().encode(`${scenario.name} measured\n`));
+    const contestants: Contestant[] = [
+      {
+        name: "hop",
+        shot: ({ path, body }) => ({ url: hop.url + path, body, headers: {} }),
+        cpu: () => hop.cpu(),
+      },
+      { name: "ours", shot: to(gateway.url, { "x-api-key": key }), cpu: () => gateway.cpu() },
+    ];
+    if (peer !== undefined) {
+      const cpu = () => peerPid === undefined ? undefined : ServerProcess.cpuOf(peerPid);
+      contestants.push({ name: "peer", shot: to(peer, headers), cpu });
+    }
+    try {
+      const rows: Figures[] = [];
+      const chosen = SCENARIOS.filter(({ name }) => name.includes(only));
+      for (const scenario of chosen.length === 0 ? SCENARIOS : chosen) {
+        const measured = await measure(scenario, contestants, rounds);
+        rows.push(requestRow(scenario.name, scenario.events, measured));
+        progress(scenario.name);
+      }
+      return rows;
+    } finally {
+      await Promise.all([hop.stop(), gateway.stop()]);
+    }
   }
-  Deno.stdout.writeSync(new TextEncoder().encode(`${table(rows)}\n`));
-  const results = {
-    deno: Deno.version.deno,
-    cores: navigator.hardwareConcurrency,
-    rounds: ROUNDS,
-    connections: CONNECTIONS,
-    rows,
-  };
-  await Deno.writeTextFile(`${HERE}results.json`, `${JSON.stringify(results, null, 2)}\n`);
-} finally {
-  for (const child of children) child.kill("SIGKILL");
+
+  async #slow(): Promise<Figures[]> {
+    const rows: Figures[] = [];
+    for (const streams of this.#options.quick ? [200] : [500, 1_000, 2_000]) {
+      const hop = await slowStreams({
+        start: () => this.#hop(),
+        path: "/model/slow/invoke-with-response-stream",
+        headers: () => Promise.resolve({}),
+      }, streams);
+      const ours = await slowStreams({
+        start: () => this.#gateway(),
+        path: "/v1/messages",
+        headers: async (server) => ({ "x-api-key": await server.line() }),
+      }, streams);
+      rows.push(slowRow(hop, ours));
+      progress(`${streams} slow streams`);
+    }
+    return rows;
+  }
+
+  async #keyed(
+    kind: "default" | "limits" | "none",
+  ): Promise<{ server: ServerProcess; shot: Shot }> {
+    const server = await this.#gateway(kind);
+    const shot = await keyedShot(server, smallBody("claude-haiku-4-5", false));
+    return { server, shot };
+  }
+
+  async #checks(): Promise<Figures[]> {
+    const [off, on] = [await this.#keyed("none"), await this.#keyed("limits")];
+    try {
+      const { offUs, onUs, storeCalls } = await checksCost(off, on, this.#options.rounds);
+      return [{
+        "off us": round(offUs, 0),
+        "on us": round(onUs, 0),
+        ratio: round(onUs / offUs),
+        "store calls a request": round(storeCalls, 3),
+      }];
+    } finally {
+      await Promise.all([off.server.stop(), on.server.stop()]);
+    }
+  }
+
+  async #firstByte(): Promise<Figures[]> {
+    const [hop, ours] = [await this.#hop(), await this.#gateway()];
+    try {
+      const body = smallBody("claude-haiku-4-5", true);
+      const path = "/model/m/invoke-with-response-stream";
+      const times = this.#options.quick ? 100 : 400;
+      const added = await firstByteAdded(
+        { url: hop.url + path, body, headers: {} },
+        await keyedShot(ours, body),
+        times,
+      );
+      return [{ "added ms, p50": round(added.p50), "added ms, p99": round(added.p99) }];
+    } finally {
+      await Promise.all([hop.stop(), ours.stop()]);
+    }
+  }
+
+  async #memory(): Promise<Figures[]> {
+    const hop = await peakMemory(() => this.#hop(), (server, body) =>
+      Promise.resolve({
+        url: `${server.url}/model/${modelOf(body)}/invoke-with-response-stream`,
+        body,
+        headers: {},
+      }));
+    const ours = await peakMemory(() => this.#gateway(), keyedShot);
+    return [{ "hop, bodies": round(hop), "outcrop, bodies": round(ours) }];
+  }
+
+  async #start(): Promise<Figures[]> {
+    const { startMs, idleMb } = await starts(this.#options.quick ? 2 : 5);
+    return [{ "ms to /health": round(startMs, 0), "idle MB": round(idleMb, 0) }];
+  }
+
+  async #workers(): Promise<Figures[]> {
+    if (!await hasWorkers()) {
+      return [{ workers: "not measured: this version serves by one worker only" }];
+    }
+    const shotOf = (url: string): Shot => ({
+      url: `${url}/v1/messages`,
+      body: smallBody("claude-haiku-4-5", false),
+      headers: {},
+    });
+    const one = await throughput(this.#upstream.url, 1, shotOf);
+    const two = await throughput(this.#upstream.url, 2, shotOf);
+    return [{
+      "1 worker, req/s": round(one, 0),
+      "2 workers, req/s": round(two, 0),
+      ratio: round(two / one),
+    }];
+  }
 }
+
+function modelOf(body: string): string {
+  return (JSON.parse(body) as { model: string }).model;
+}
+
+/** The request with the key that a gateway tells once: asked again it is remembered. */
+const keys = new WeakMap<ServerProcess, Promise<string>>();
+async function keyedShot(server: ServerProcess, body: string): Promise<Shot> {
+  const key = keys.get(server) ?? server.line();
+  keys.set(server, key);
+  return { url: `${server.url}/v1/messages`, body, headers: { "x-api-key": await key } };
+}
+
+function requestRow(
+  scenario: string,
+  events: number,
+  measured: ReadonlyMap<string, Measured>,
+): Figures {
+  const [hop, ours, peer] = ["hop", "ours", "peer"].map((name) => measured.get(name));
+  const cpu = ours?.cpuUs ?? 0;
+  return {
+    scenario,
+    "hop us": round(hop?.cpuUs ?? 0, 0),
+    us: round(cpu, 0),
+    ratio: round(cpu / (hop?.cpuUs ?? 0)),
+    "us/event": events === 0 ? "" : round(cpu / events, 1),
+    "hop/s": round(hop?.perSecond ?? 0, 0),
+    "req/s": round(ours?.perSecond ?? 0, 0),
+    "p50 ms": round(ours?.p50 ?? 0, 1),
+    "p99 ms": round(ours?.p99 ?? 0, 1),
+    ...(peer === undefined ? {} : {
+      "peer us": peer.cpuUs === undefined ? "?" : round(peer.cpuUs, 0),
+      "peer/s": round(peer.perSecond, 0),
+      "peer p50": round(peer.p50, 1),
+    }),
+  };
+}
+
+function slowRow(hop: SlowResult, ours: SlowResult): Figures {
+  return {
+    streams: ours.streams,
+    lost: ours.lost,
+    broken: ours.broken,
+    "hop us/event": round(hop.cpuUs, 1),
+    "us/event": round(ours.cpuUs, 1),
+    ratio: round(ours.cpuUs / hop.cpuUs),
+    "added p50 ms": round(ours.delayMs.p50 - hop.delayMs.p50, 1),
+    "p99 ms": round(ours.delayMs.p99 - hop.delayMs.p99, 1),
+    "hop KB": round(hop.memoryKb, 0),
+    KB: round(ours.memoryKb, 0),
+  };
+}
+
+function cpuModel(): string {
+  const text = Deno.readTextFileSync("/proc/cpuinfo");
+  return /model name\s*:\s*(.+)/.exec(text)?.[1]?.trim() ?? "unknown";
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(Deno.args);
+  const upstream = await ServerProcess.startAt(options.upstreamPort ?? freePort(), "upstream.ts");
+  const bench = new Bench(options, upstream);
+  try {
+    await bench.run();
+  } finally {
+    await upstream.stop();
+  }
+  if (options.quick || options.only !== "") return;
+  const results = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: { cpu: cpuModel(), cores: navigator.hardwareConcurrency },
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    rounds: options.rounds,
+    events_a_stream: STREAM_EVENTS,
+    ...bench.results,
+  };
+  const file = new URL("results.json", import.meta.url);
+  await Deno.writeTextFile(file, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+await main();
