@@ -11,6 +11,7 @@ import { CommandFailure } from "./failure.ts";
 import { initCommand } from "./init.ts";
 import { keysCommand } from "./keys.ts";
 import { modelsCommand } from "./models.ts";
+import { pluginCommand } from "./plugin.ts";
 import { serveCommand } from "./serve.ts";
 import { simulateCommand } from "./simulate.ts";
 import { terminal } from "./terminal.ts";
@@ -41,6 +42,7 @@ function buildProgram(): Command {
       keysCommand(),
       modelsCommand(),
       usageCommand(),
+      pluginCommand(),
       simulateCommand(),
     ]
   ) {

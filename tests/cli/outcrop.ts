@@ -2,7 +2,8 @@
  * `outcrop` as a process of its own, with a folder of its own.
  * @module
  */
-const ROOT = new URL("../../", import.meta.url).pathname;
+/** The checkout, with a slash at its end. */
+export const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** What a command came to. */
 export interface Ran {
