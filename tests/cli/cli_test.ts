@@ -52,7 +52,7 @@ Deno.test("init writes a configuration that check accepts, and overwrites nothin
     const check = await outcrop(["check"], folder);
     assert.equal(check.code, 0, check.err);
     assert.match(check.out, /config\.yaml is valid/);
-    assert.match(check.out, /auth\s+onRequest, onCall\s+reject\s+2000 ms/);
+    assert.match(check.out, /auth\s+built in\s+1\s+1\s+reject\s+2000 ms/);
     assert.match(check.out, /Store: deno_kv .*outcrop\.db/);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["config.yaml"]);
   }));
