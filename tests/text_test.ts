@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { parseDuration, parseExpiry } from "../src/text/duration.ts";
+import fc from "fast-check";
 import { compileGlob } from "../src/text/glob.ts";
 import { editDistance, nearest } from "../src/text/nearest.ts";
+import { checkProperty } from "./seed.ts";
 
 Deno.test("editDistance() counts a swap of neighbours as one", () => {
   for (
@@ -41,6 +43,20 @@ Deno.test("compileGlob() takes only * for more than itself", () => {
     assert.equal(compileGlob(glob).matches(name), wanted, `${glob} ${name}`);
   }
   assert.equal(compileGlob("*ha*ku*").literals, 4);
+});
+
+Deno.test("compileGlob() matches what the regular expression would, in one pass", () => {
+  const piece = fc.constantFrom("a", "b", "*", "ab", "**", ".");
+  const text = fc.array(piece, { maxLength: 8 }).map((parts) => parts.join(""));
+  checkProperty(
+    fc.property(text, text, (glob, name) => {
+      const pattern = glob.replaceAll(".", "\\.").replaceAll("*", ".*");
+      assert.equal(compileGlob(glob).matches(name), new RegExp(`^${pattern}$`, "s").test(name));
+    }),
+    2_000,
+  );
+  // A regular expression would try some 10^14 ways to part this.
+  assert.equal(compileGlob("*a*a*a*a*b").matches("a".repeat(2_048)), false);
 });
 
 Deno.test("parseDuration() reads what people write", () => {

@@ -24,6 +24,9 @@ import type { MessagesRequest } from "./types.ts";
 /** Anthropic's limit ([D]). */
 const MOST_MESSAGES = 100_000;
 
+/** Of a model: Bedrock's longest ([D] InvokeModel, modelId). */
+const LONGEST_MODEL = 2_048;
+
 /** Of a tool ([T]). */
 const LONGEST_NAME = 128;
 
@@ -124,7 +127,10 @@ function checkCommon(value: unknown): JsonObject {
       "Request body should be a JSON object: it is another kind of value",
     );
   }
-  checkName(value.model, "model");
+  const { length } = checkName(value.model, "model");
+  if (length > LONGEST_MODEL) {
+    refuse("model", `String should have at most ${LONGEST_MODEL} characters`);
+  }
   checkMessages(value.messages);
   checkSystem(value.system);
   checkTools(value.tools);

@@ -39,16 +39,23 @@ const PARTITIONS: readonly (readonly [region: string, suffix: string, dual: stri
   ["", "amazonaws.com", "api.aws"],
 ];
 
+/** What a region may be: part of a host's name, and nothing that would end it. */
+const REGION = /^[a-z0-9-]{1,63}$/;
+
 /**
  * Base URLs for `region`, e.g. `us-east-1`.
  *
  * @param fips Whether the hosts must be those with cryptography by FIPS 140, as `AWS_USE_FIPS_ENDPOINT` asks
+ * @throws {TypeError} If the region could lead to another host
  */
 export function bedrockHosts(
   region: string,
   override: EndpointOverride,
   fips: boolean = false,
 ): BedrockHosts {
+  if (!REGION.test(region)) {
+    throw new TypeError(`Cannot make a host of region '${region}' as it must match ${REGION}`);
+  }
   const [, suffix, dual] = PARTITIONS.find(([start]) => region.startsWith(start)) ??
     ["", "amazonaws.com", "api.aws"];
   const kind = fips ? "-fips" : "";

@@ -21,7 +21,7 @@ export interface Choice {
 const REMEMBERED = 1_000;
 
 /** ARNs of profiles, whose models GetInferenceProfile tells. */
-const PROFILE_ARN = /^arn:aws[a-z-]*:bedrock:[^:]*:[^:]*:(?:application-)?inference-profile\//;
+const PROFILE_ARN = /^arn:aws[a-z-]*:bedrock:[a-z0-9-]*:\d*:(?:application-)?inference-profile\//;
 
 /** The name by which a model of the catalog is listed: Claude's as Anthropic would, others by their id. */
 export function publicName(id: string): string {
@@ -67,8 +67,9 @@ export class ModelChooser {
 
   /** Whether a name is a profile whose model must be asked for. */
   isUnknownProfile(name: string): boolean {
-    return PROFILE_ARN.test(name) && !this.#bases.has(name) &&
-      parseModelId(name)?.baseId === undefined;
+    if (!PROFILE_ARN.test(name) || this.#bases.has(name)) return false;
+    const parts = parseModelId(name);
+    return parts !== undefined && parts.baseId === undefined;
   }
 
   /** The table's row of a name. */

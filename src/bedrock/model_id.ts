@@ -41,7 +41,7 @@ function ofPlainId(id: string, anyVendor: boolean): ModelIdParts | undefined {
  * @param anyVendor Whether vendors unknown to this version will do: in config.yaml they do
  */
 export function parseModelId(id: string, anyVendor: boolean = false): ModelIdParts | undefined {
-  if (/[\s\\?#]/.test(id) || id.length > 2_048) return undefined;
+  if (id.length > 2_048 || /[^A-Za-z0-9._:/-]/.test(id)) return undefined;
   const arn = ARN.exec(id);
   if (arn === null) return ofPlainId(id, anyVendor);
   const [, kind = "", name = ""] = arn;
@@ -51,10 +51,9 @@ export function parseModelId(id: string, anyVendor: boolean = false): ModelIdPar
   return { baseId: undefined, prefix: undefined };
 }
 
-/** Region of an ARN; undefined for other ids. */
+/** Region of an ARN; undefined for other ids. It becomes part of a host's name, and ARNs are a client's own words. */
 export function regionOfArn(id: string): string | undefined {
-  const region = /^arn:[^:]*:[^:]*:([^:]+):/.exec(id)?.[1];
-  return region === "*" ? undefined : region;
+  return /^arn:[^:]*:[^:]*:([a-z0-9-]+):/.exec(id)?.[1];
 }
 
 /** The family of a foundation model: `claude`, or its vendor. */

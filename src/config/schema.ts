@@ -131,6 +131,9 @@ const plugin = z.strictObject({
 
 const limits = z.strictObject({
   body_mb: z.number().positive().max(256).default(32).describe("Largest request body."),
+  body_within_s: z.number().min(1).max(3_600).default(120).describe(
+    "Seconds in which a request body must arrive.",
+  ),
   commit_after_s: z.number().min(1).max(45).default(20).describe(
     "Seconds a streamed answer's status waits for Bedrock's first frame.",
   ),

@@ -61,8 +61,8 @@ class Editor {
     const last = lastOfEachName(members);
     const removed = members.map((member) => {
       const edit = node.below.get(member.key)?.edit;
-      // Of members that share a name only the last counts (JSON.parse), so an edit drops the others.
-      return edit !== undefined && ("remove" in edit || last.get(member.key) !== member);
+      // Of members that share a name only the last counts (JSON.parse) and was checked: who reads on may take another.
+      return last.get(member.key) !== member || (edit !== undefined && "remove" in edit);
     });
     this.#remove(at, members, removed);
     const added = new Map(node.below);
@@ -120,7 +120,10 @@ function lastOfEachName(members: readonly Member[]): Map<string | number, Member
   return new Map(members.map((member) => [member.key, member]));
 }
 
-/** Applies edits to JSON in UTF-8, which must be valid. Bytes outside the edits stay as they are. */
+/**
+ * Applies edits to JSON in UTF-8, which must be valid. Bytes outside the edits stay as they are, but for members
+ * whose name stands again behind them, in the objects that an edit lies in.
+ */
 export function editJson(source: Uint8Array, edits: readonly JsonEdit[]): Uint8Array<ArrayBuffer> {
   const editor = new Editor(source);
   const start = source[0] === 0xef ? 3 : 0; // a byte order mark

@@ -74,7 +74,9 @@ export function createApp(source: ServicesSource): Hono {
     );
     app.all(path, (context) => {
       const request = context.req.raw;
-      const handler = handlers[request.method === "HEAD" ? "GET" : request.method];
+      const method = request.method === "HEAD" ? "GET" : request.method;
+      // A method is any word a client likes: `toString` is no handler of ours.
+      const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
       if (handler !== undefined) return handler(request, context.req.param("id") ?? "");
       return request.method === "OPTIONS" ? preflight(request) : methodNotAllowed(request, allowed);
     });
@@ -85,7 +87,7 @@ export function createApp(source: ServicesSource): Hono {
     return errorResponse(
       new ApiError(
         "not_found_error",
-        `${method} ${path} is not served here: see GET / for what is`,
+        `${method} ${path.slice(0, 200)} is not served here: see GET / for what is`,
       ),
     );
   });

@@ -20,8 +20,13 @@ export async function readCall(
   request: Request,
   exchange: Exchange,
 ): Promise<void> {
-  const limit = services.config.limits.body_mb * MEGABYTE;
-  const { bytes, value } = await readJson(request, { limit, signal: exchange.signal });
+  const { body_mb, body_within_s } = services.config.limits;
+  const { bytes, value } = await readJson(request, {
+    limit: body_mb * MEGABYTE,
+    withinMs: body_within_s * 1_000,
+    clock: services.clock,
+    signal: exchange.signal,
+  });
   exchange.onBody?.(bytes.byteLength);
   const check = exchange.endpoint === "messages" ? checkMessagesRequest : checkCountTokensRequest;
   const body = check(value);
