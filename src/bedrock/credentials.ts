@@ -57,11 +57,16 @@ const RENEW_AGAIN_MS = 10_000;
 export function openCredentials(options: CredentialOptions): CredentialSource {
   const token = options.env("AWS_BEARER_TOKEN_BEDROCK");
   if (token !== undefined && token !== "") return new BearerSource(token);
-  return new SigV4Source(options.provider ?? sdkProvider(options), options.clock);
+  return new SigV4Source(options.provider ?? awsChain(options), options.clock);
 }
 
-/** The SDK is loaded at the first request: it costs more time than the rest of the start together. */
-function sdkProvider({ region, profile, roleArn }: CredentialOptions): CredentialProvider {
+/**
+ * The AWS SDK's chain, and the role to assume with what it finds. The SDK is loaded when credentials are first asked
+ * for: it costs more time than the rest of the start together.
+ */
+export function awsChain(
+  { region, profile, roleArn }: Pick<CredentialOptions, "region" | "profile" | "roleArn">,
+): CredentialProvider {
   let provider: CredentialProvider | undefined;
   return async () => {
     if (provider === undefined) {

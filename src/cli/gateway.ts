@@ -25,7 +25,7 @@ import { Background, type ReadyCheck, type Services } from "../server/services.t
 import { Keys } from "../storage/keys.ts";
 import { Sharing } from "../sharing/shared.ts";
 import { assemble, type Foundation } from "./assemble.ts";
-import { openStore } from "../storage/open.ts";
+import { openConfiguredStore } from "./open_store.ts";
 import type { Store } from "../storage/store.ts";
 
 /** A gateway that is put together, not yet listening. */
@@ -78,7 +78,7 @@ export interface GatewayOptions {
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { loaded, log, clock = systemClock, env = (name) => Deno.env.get(name) } = options;
   const { aws } = loaded.config;
-  const store = options.store ?? await openStore(loaded.config.store, { clock });
+  const store = options.store ?? await openConfiguredStore(loaded.config, clock);
   const closeStore = () => options.store === undefined ? store.close() : Promise.resolve();
   try {
     const keys = await openKeys(store, { clock, env });

@@ -5,10 +5,11 @@
 import { systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { KeyRecord, Keys } from "../storage/keys.ts";
-import { describeStore, openStore } from "../storage/open.ts";
+import { describeStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
 import { openKeys } from "./gateway.ts";
+import { openConfiguredStore } from "./open_store.ts";
 import { terminal } from "./terminal.ts";
 
 /** Options of the commands on keys. */
@@ -39,11 +40,11 @@ export async function withKeys(
   if (choice.use === "memory") {
     throw new CommandFailure(
       `Cannot keep keys as ${loaded.file} says 'store: memory', which is gone when a process ends: ` +
-        "use deno_kv, or give the auth plugin a master_key",
+        "use deno_kv or dynamodb, or give the auth plugin a master_key",
     );
   }
   terminal.err(`Store: ${describeStore(choice)}`);
-  const store = await openStore(choice, { clock: systemClock });
+  const store = await openConfiguredStore(loaded.config, systemClock);
   try {
     const keys = await openKeys(store, { clock: systemClock, env: (name) => Deno.env.get(name) });
     await work({ keys, loaded });

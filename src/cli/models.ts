@@ -6,9 +6,9 @@ import { Command } from "commander";
 import { type KnownLessons, Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
 import { systemClock } from "../clock.ts";
-import type { StoreConfig } from "../config/schema.ts";
-import { openStore } from "../storage/open.ts";
+import type { Config } from "../config/schema.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
+import { openConfiguredStore } from "./open_store.ts";
 import { table, terminal } from "./terminal.ts";
 
 interface ModelsOptions extends ConfigOption {
@@ -30,7 +30,7 @@ async function listModels(options: ModelsOptions): Promise<void> {
   const models = new Models(config);
   const rows = models.list().map(({ id }) => ({ id, ...meaningOf(models, id) }));
   if (options.json) {
-    const learned = await learnedBy(config.store);
+    const learned = await learnedBy(config);
     return terminal.out(JSON.stringify({ data: rows, learned }, null, 2));
   }
   terminal.out(
@@ -64,9 +64,10 @@ export function meaningOf(models: Models, name: string): Meaning {
 }
 
 /** What servers on this store have learned that models refuse; nothing if there is no store yet. */
-async function learnedBy(choice: StoreConfig): Promise<KnownLessons[]> {
-  if (choice.use === "memory" || !exists(choice.path)) return [];
-  const store = await openStore(choice, { clock: systemClock });
+async function learnedBy(config: Config): Promise<KnownLessons[]> {
+  const choice = config.store;
+  if (choice.use === "memory" || choice.use === "deno_kv" && !exists(choice.path)) return [];
+  const store = await openConfiguredStore(config, systemClock);
   const learned: KnownLessons[] = [];
   try {
     for await (const one of new Lessons(store, systemClock).list()) learned.push(one);

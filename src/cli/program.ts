@@ -14,6 +14,7 @@ import { modelsCommand } from "./models.ts";
 import { pluginCommand } from "./plugin.ts";
 import { serveCommand } from "./serve.ts";
 import { simulateCommand } from "./simulate.ts";
+import { storeCommand } from "./store.ts";
 import { terminal } from "./terminal.ts";
 import { usageCommand } from "./usage.ts";
 import { VERSION } from "./version.ts";
@@ -43,6 +44,7 @@ function buildProgram(): Command {
       modelsCommand(),
       usageCommand(),
       pluginCommand(),
+      storeCommand(),
       simulateCommand(),
     ]
   ) {

@@ -5,13 +5,14 @@
 import { Command, Option } from "commander";
 import { systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { describeStore, openStore } from "../storage/open.ts";
+import { describeStore } from "../storage/open.ts";
 import { prefixedStore } from "../storage/prefixed.ts";
 import type { Store } from "../storage/store.ts";
 import { parseDuration } from "../text/duration.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
 import { openKeys } from "./gateway.ts";
+import { openConfiguredStore } from "./open_store.ts";
 import { terminal } from "./terminal.ts";
 import { type Sums, usageCsv, type UsageRow, usageTable } from "./usage_table.ts";
 
@@ -65,11 +66,11 @@ async function showUsage(options: UsageOptions): Promise<void> {
   if (choice.use === "memory") {
     throw new CommandFailure(
       `Cannot show usage as ${loaded.file} says 'store: memory', which is gone when a process ends: ` +
-        "use deno_kv",
+        "use deno_kv or dynamodb",
     );
   }
   terminal.err(`Store: ${describeStore(choice)}`);
-  const store = await openStore(choice, { clock: systemClock });
+  const store = await openConfiguredStore(loaded.config, systemClock);
   try {
     const forPeople = options.json !== true && options.csv !== true;
     const rows = await readUsage(store, { since, now, by: options.by, local: forPeople });

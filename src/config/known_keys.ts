@@ -6,6 +6,7 @@ import type { ConfigPath } from "./locate.ts";
 import { configJsonSchema } from "./schema.ts";
 
 interface SchemaNode {
+  const?: unknown;
   properties?: Record<string, SchemaNode>;
   additionalProperties?: SchemaNode | boolean;
   items?: SchemaNode;
@@ -27,10 +28,17 @@ function step(node: SchemaNode, key: string | number): SchemaNode[] {
   });
 }
 
-/** The keys that the schema knows at `path`. */
-export function knownKeys(path: ConfigPath): string[] {
+/**
+ * The keys that the schema knows at `path`.
+ *
+ * @param use What `use` says there: of a map that has kinds, the other kinds' keys are left out
+ */
+export function knownKeys(path: ConfigPath, use?: unknown): string[] {
   let nodes = [configJsonSchema() as SchemaNode];
   for (const key of path) nodes = nodes.flatMap((node) => step(node, key));
-  const keys = nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}));
+  const isMeant = ({ properties }: SchemaNode) =>
+    use === undefined || [undefined, use].includes(properties?.use?.const);
+  const keys = nodes.flatMap(branches).filter(isMeant)
+    .flatMap((node) => Object.keys(node.properties ?? {}));
   return [...new Set(keys)];
 }

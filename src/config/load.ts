@@ -165,7 +165,8 @@ function issuesOf(issue: z.core.$ZodIssue, source: Source): ConfigIssue[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => {
       // Another form of the same map may have the very key: it is no hint here.
-      const known = knownKeys(path).filter((name) => name !== key);
+      const use = source.document.getIn([...path, "use"]);
+      const known = knownKeys(path, use).filter((name) => name !== key);
       const [near] = nearest(key, known, 1);
       const meant = near === undefined
         ? `known here: ${known.join(", ")}`

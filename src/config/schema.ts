@@ -9,6 +9,10 @@ export const DEFAULT_PLUGINS: readonly string[] = ["auth"];
 
 const serviceTier = z.enum(["default", "priority", "flex", "reserved"]);
 const route = z.enum(["invoke", "messages", "mantle", "converse"]);
+const region = z.string().regex(
+  /^[a-z]{2}(-[a-z]+)+-\d$/,
+  "expected an AWS region such as us-east-1",
+);
 const url = z.url({ protocol: /^https?$/, error: "expected an http(s) URL" });
 
 /** More threads than any machine has cores are a slip of the pen. */
@@ -25,8 +29,7 @@ const listen = z.strictObject({
 }).prefault({});
 
 const aws = z.strictObject({
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected an AWS region such as us-east-1")
-    .default("us-east-1").describe("Region of the Bedrock endpoints."),
+  region: region.default("us-east-1").describe("Region of the Bedrock endpoints."),
   endpoint: z.union([
     url,
     z.strictObject({
@@ -104,19 +107,27 @@ const tiers = z.strictObject({
   })).default([]).describe("First match wins."),
 }).prefault({});
 
-function storeFault({ input }: { input?: unknown }): string {
-  const isDynamo = typeof input === "object" && input !== null && "use" in input &&
-    input.use === "dynamodb";
-  return `${isDynamo ? "not available in this version: " : ""}expected use: memory or use: deno_kv`;
-}
-
 const store = z.discriminatedUnion("use", [
   z.strictObject({ use: z.literal("memory") }),
   z.strictObject({
     use: z.literal("deno_kv"),
     path: z.string().min(1).default("./outcrop.db").describe("The database's file."),
   }),
-], { error: storeFault }).prefault({ use: "deno_kv" });
+  z.strictObject({
+    use: z.literal("dynamodb"),
+    table: z.string().regex(
+      /^[\w.-]{3,255}$/,
+      "expected 3 to 255 letters, digits, '_', '-' or '.': DynamoDB's rule",
+    ).default("outcrop").describe("The table; `outcrop store init` makes it."),
+    prefix: z.string().max(200).default("").describe(
+      "What every partition key begins with: gateways with different ones can share a table.",
+    ),
+    endpoint: url.nullable().default(null).describe(
+      "Base URL instead of AWS's: a VPC endpoint, DynamoDB Local.",
+    ),
+    region: region.nullable().default(null).describe("Region of the table; null = aws.region."),
+  }),
+], { error: "expected use: memory, use: deno_kv or use: dynamodb" }).prefault({ use: "deno_kv" });
 
 const plugin = z.strictObject({
   use: z.string().min(1).describe("Name of a built-in plugin, or path of a file."),

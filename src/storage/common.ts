@@ -21,12 +21,17 @@ const LARGEST_KEY = 1_024;
 /**
  * Checks a key.
  *
- * @throws {RangeError} If a part is empty, or both together are over 1,024 bytes of UTF-8
+ * @throws {RangeError} If a part is empty or no Unicode text, or both together are over 1,024 bytes of UTF-8
  */
 export function checkKey([partition, sort]: StoreKey): void {
   if (partition === "" || sort === "") {
     throw new RangeError(
       `Cannot use a key with an empty part: ${JSON.stringify([partition, sort])}`,
+    );
+  }
+  if (!partition.isWellFormed() || !sort.isWellFormed()) {
+    throw new RangeError(
+      `Cannot use a key with half a character: ${JSON.stringify([partition, sort])}`,
     );
   }
   // Three bytes are the most a UTF-16 unit takes: short keys need no encoding to be known as short.
@@ -89,16 +94,29 @@ export function inRange(sort: string, { from, to, prefix }: ListOptions): boolea
     (to === undefined || compareUtf8(sort, to) < 0);
 }
 
+/** Counters as they are stored, if that is what they are. */
+function countersOf(stored: unknown): Record<string, number> {
+  const entries = typeof stored === "object" && stored !== null && !Array.isArray(stored)
+    ? Object.entries(stored)
+    : undefined;
+  if (entries === undefined || entries.some(([, n]) => !Number.isSafeInteger(n))) {
+    throw new TypeError("Cannot add to an entry as it must hold counters: something else was put");
+  }
+  return Object.fromEntries(entries);
+}
+
 /**
  * Adds deltas to counters.
  *
+ * @param stored The counters; an empty object where there are none yet
  * @throws {RangeError} If a delta or a sum is no safe integer
+ * @throws {TypeError} If what is stored is no counters
  */
 export function addCounters(
-  counters: Readonly<Record<string, number>>,
+  stored: unknown,
   deltas: Readonly<Record<string, number>>,
 ): Record<string, number> {
-  const sums = { ...counters };
+  const sums = countersOf(stored);
   for (const [name, delta] of Object.entries(deltas)) {
     const sum = (sums[name] ?? 0) + delta;
     if (!Number.isSafeInteger(delta) || !Number.isSafeInteger(sum)) {

@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { addCounters, batchKey, checkBatch, checkKey, StoreClosed } from "./common.ts";
 import type {
+  AddOptions,
   Entry,
   ListOptions,
   PutOptions,
@@ -120,7 +121,7 @@ class DenoKvStore implements Store {
   async add(
     key: StoreKey,
     deltas: Readonly<Record<string, number>>,
-    options: { expiresAt?: number } = {},
+    options: AddOptions = {},
   ): Promise<Readonly<Record<string, number>>> {
     this.#check(key);
     for (let turn = 0; turn < MOST_TURNS; turn++) {
@@ -129,7 +130,8 @@ class DenoKvStore implements Store {
       const sums = addCounters(live?.value ?? {}, deltas);
       const expiresAt = live === undefined ? options.expiresAt : live.expiresAt;
       const envelope = { value: sums, ...(expiresAt === undefined ? {} : { expiresAt }) };
-      if (await this.#commit(key, stored, envelope) !== undefined) return sums;
+      if (await this.#commit(key, stored, envelope) === undefined) continue;
+      return options.sums === false ? {} : sums;
     }
     throw this.#contended(key);
   }

@@ -13,6 +13,7 @@ import {
   StoreClosed,
 } from "./common.ts";
 import type {
+  AddOptions,
   Entry,
   ListOptions,
   PutOptions,
@@ -73,13 +74,13 @@ class MemoryStore implements Store {
   async add(
     key: StoreKey,
     deltas: Readonly<Record<string, number>>,
-    options: { expiresAt?: number } = {},
+    options: AddOptions = {},
   ): Promise<Readonly<Record<string, number>>> {
     this.#check(key);
     const held = this.#live(key);
     const sums = addCounters(held === undefined ? {} : JSON.parse(held.json), deltas);
     this.#write(key, JSON.stringify(sums), held === undefined ? options.expiresAt : held.expiresAt);
-    return sums;
+    return options.sums === false ? {} : sums;
   }
 
   // deno-lint-ignore require-await

@@ -11,6 +11,8 @@
  * - **add** is atomic: no delta is lost or applied twice, whatever the concurrency. Deltas and sums are
  *   safe integers (money is counted in micro-dollars).
  *   Counters are an ordinary value: what `add` made can be put over by its version, and what was put added to.
+ *   Nothing can be added to what holds anything but counters. Where `add` rejects for want of an answer, the deltas
+ *   may have been added: what must be exact goes through `apply`.
  * - **apply** is atomic, and idempotent by its id: all writes of a batch happen, once, or none does. A batch that was
  *   applied under an id is not applied again while that id is remembered, whoever asks: also after a crash, and
  *   when the answer to the first call was lost.
@@ -58,6 +60,18 @@ export interface PutOptions {
   when?: { version: Version } | "absent";
 }
 
+/** Life of the counters of an {@link Store.add}, and what the caller needs back. */
+export interface AddOptions {
+  /** Unix milliseconds after which the entry is gone; only where the counters begin with this call. */
+  expiresAt?: number;
+  /**
+   * Whether to return the sums. `false` returns `{}`, and lets the database keep an entry that many add to at once
+   * in parts, which reads add up.
+   * @default true
+   */
+  sums?: boolean;
+}
+
 /** What to list of a partition. */
 export interface ListOptions {
   /** First sort string, inclusive. */
@@ -100,7 +114,7 @@ export interface Store {
   add(
     key: StoreKey,
     deltas: Readonly<Record<string, number>>,
-    options?: { expiresAt?: number },
+    options?: AddOptions,
   ): Promise<Readonly<Record<string, number>>>;
   /**
    * Applies a batch of writes, unless one was applied under this id before. The id is remembered until `expiresAt`.

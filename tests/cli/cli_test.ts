@@ -16,6 +16,7 @@ Deno.test("every command has help with an example", () =>
       "keys list",
       "keys show",
       "keys revoke",
+      "store init",
     ];
     const ran = await Promise.all(
       commands.map((name) => outcrop([...name.split(" "), "--help"], folder)),

@@ -64,11 +64,11 @@ const WRONG: Record<string, [text: string, ...lines: RegExp[]]> = {
   ],
   "a store that does not exist": [
     "store:\n  use: redis",
-    /^config\.yaml:2:3 store\.use: expected use: memory or use: deno_kv: it is "redis"$/,
+    /^config\.yaml:2:3 store\.use: expected use: memory, use: deno_kv or use: dynamodb: it is "redis"$/,
   ],
-  "a store that is to come": [
-    "store:\n  use: dynamodb",
-    /^config\.yaml:2:3 store\.use: not available in this version: expected use: memory or use: deno_kv/,
+  "a table that DynamoDB would not name so": [
+    "store:\n  use: dynamodb\n  table: my table",
+    /^config\.yaml:3:3 store\.table: expected 3 to 255 letters, digits, .*: it is "my table"$/,
   ],
   "a key of another kind of store": [
     "store:\n  use: memory\n  path: keys.db",
@@ -226,7 +226,9 @@ Deno.test("the shipped config.yaml is valid with every commented line in use, an
   assert.deepEqual(config.tiers.rules, [{ models: "qwen.*", tier: "flex" }]);
   assert.deepEqual(config.plugins.map(({ use }) => use), ["auth", "/srv/plugins/my_policy.ts"]);
   const paths = [
-    ...knownKeys([]).flatMap((top) => knownKeys([top]).map((key) => [top, key])),
+    ...knownKeys([]).flatMap((top) =>
+      knownKeys([top], top === "store" ? config.store.use : undefined).map((key) => [top, key])
+    ),
     ...knownKeys(["tiers", "rules", 0]).map((key) => ["tiers", "rules", 0, key]),
     ...knownKeys(["plugins", 0]).map((key) => ["plugins", 0, key]),
   ];

@@ -7,11 +7,16 @@
  */
 
 const FOREIGN = new Set([
+  "AttributeValue",
   "Command",
   "Document",
+  "DynamoDBClientConfig",
   "Hono",
   "LineCounter",
+  "PutItemCommandInput",
+  "QueryCommandInput",
   "Scalar",
+  "UpdateItemCommandInput",
   "ZodType",
   "z",
 ]);

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { openDenoKvStore } from "../../src/storage/deno_kv.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
 import { prefixedStore } from "../../src/storage/prefixed.ts";
+import { openLocalStore } from "../dynamodb_local.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { storeContract } from "../store_contract.ts";
 
 storeContract("memory", (clock) => Promise.resolve(openMemoryStore({ clock })));
 storeContract("deno_kv", (clock) => openDenoKvStore({ path: ":memory:", clock }));
+storeContract("dynamodb", (clock) => openLocalStore(clock));
+storeContract("dynamodb with a prefix", (clock) => openLocalStore(clock, "team/"));
 storeContract(
   "prefixed",
   (clock) => Promise.resolve(prefixedStore(openMemoryStore({ clock }), "mine")),
