@@ -168,3 +168,41 @@ export function openLog(options: LogOptions): Log {
   });
   return new LogtapeLog(getLogger("outcrop"));
 }
+
+const MINUTE_MS = 60_000;
+
+/** A log of what may go wrong at each request: each message at most once a minute. */
+export class MinuteLog {
+  readonly #log: Log;
+  readonly #clock: { monotonic(): number };
+  readonly #told = new Map<string, { at: number; since: number }>();
+
+  /** Writes to `log`. */
+  constructor(log: Log, clock: { monotonic(): number }) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** See {@link Log.warning}. */
+  warning(message: string, fields: LogFields = {}): void {
+    this.#tell("warning", message, fields);
+  }
+
+  /** See {@link Log.error}. */
+  error(message: string, fields: LogFields = {}): void {
+    this.#tell("error", message, fields);
+  }
+
+  /** `times` tells how often it was since the last line. */
+  #tell(level: "warning" | "error", message: string, fields: LogFields): void {
+    const now = this.#clock.monotonic();
+    const last = this.#told.get(message);
+    if (last !== undefined && now - last.at < MINUTE_MS) {
+      last.since++;
+      return;
+    }
+    this.#told.set(message, { at: now, since: 0 });
+    const times = (last?.since ?? 0) + 1;
+    this.#log[level](message, times === 1 ? fields : { ...fields, times });
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Batches: writes of several postings as one, for `Store.apply`.
+ * @module
+ */
+import { checkBatch } from "../storage/common.ts";
+import { MOST_WRITES, type StoreKey, type StoreWrite } from "../storage/store.ts";
+
+/** Writes that belong together, as they were noted. */
+export interface Posting {
+  /** Its number in its segment. */
+  readonly number: number;
+  /** Its writes. */
+  readonly writes: readonly StoreWrite[];
+  /** Bytes of its line. */
+  readonly size: number;
+}
+
+/** Bytes of a batch's postings: Deno KV takes 800 KiB at once. */
+const MOST_BYTES = 400_000;
+
+/**
+ * Checks that a posting can be a batch by itself.
+ *
+ * @throws {RangeError} If it holds too many writes, two with one key, or a delta that is no safe integer
+ */
+export function checkPosting(writes: readonly StoreWrite[]): void {
+  checkBatch("posting", writes);
+  for (const { key, add } of writes) {
+    if (add === undefined) continue;
+    for (const [name, delta] of Object.entries(add)) {
+      if (Number.isSafeInteger(delta)) continue;
+      throw new RangeError(
+        `Cannot post to ${key.join("/")} as '${name}' must be a safe integer: it is ${delta}`,
+      );
+    }
+  }
+}
+
+function nameOf([partition, sort]: StoreKey): string {
+  return `${partition.length}.${partition}${sort}`;
+}
+
+/** The sums of both; undefined where one of them would be no safe integer. */
+function sumOf(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> | undefined {
+  const sums = { ...a };
+  for (const [name, delta] of Object.entries(b)) {
+    const sum = (sums[name] ?? 0) + delta;
+    if (!Number.isSafeInteger(sum)) return undefined;
+    sums[name] = sum;
+  }
+  return sums;
+}
+
+/** Both as one write; undefined where they cannot be one. */
+function merged(before: StoreWrite, after: StoreWrite): StoreWrite | undefined {
+  if (after.add === undefined) return before.add === undefined ? after : undefined;
+  const add = before.add === undefined ? undefined : sumOf(before.add, after.add);
+  return add === undefined ? undefined : { ...before, add, put: undefined };
+}
+
+/** Writes by key: what is put twice is put as it was last, and what is added is added up. */
+export class MergedWrites {
+  readonly #writes = new Map<string, StoreWrite>();
+
+  /** How many they are. */
+  get size(): number {
+    return this.#writes.size;
+  }
+
+  /** The writes, each with another key. */
+  get list(): StoreWrite[] {
+    return [...this.#writes.values()];
+  }
+
+  /** Takes all of `writes`, or none where they would be more than `most` or cannot be merged. */
+  take(writes: readonly StoreWrite[], most: number): boolean {
+    const taken: [string, StoreWrite][] = [];
+    let fresh = 0;
+    for (const write of writes) {
+      const name = nameOf(write.key);
+      const before = this.#writes.get(name);
+      if (before === undefined) fresh++;
+      const write1 = before === undefined ? write : merged(before, write);
+      if (write1 === undefined) return false;
+      taken.push([name, write1]);
+    }
+    if (this.#writes.size + fresh > most) return false;
+    for (const [name, write] of taken) this.#writes.set(name, write);
+    return true;
+  }
+}
+
+/** As many of the first postings as make one batch, and its writes. At least one posting. */
+export function fillBatch(
+  postings: readonly Posting[],
+): { readonly count: number; readonly writes: readonly StoreWrite[] } {
+  const writes = new MergedWrites();
+  let [count, bytes] = [0, 0];
+  for (const posting of postings) {
+    bytes += posting.size;
+    if (count > 0 && bytes > MOST_BYTES) break;
+    if (!writes.take(posting.writes, MOST_WRITES)) break;
+    count++;
+  }
+  return { count, writes: writes.list };
+}
+
+/** The writes of a batch that was made before: all of these postings, whatever they are. */
+export function remakeBatch(postings: readonly Posting[]): readonly StoreWrite[] {
+  const writes = new MergedWrites();
+  for (const posting of postings) writes.take(posting.writes, Infinity);
+  return writes.list;
+}
