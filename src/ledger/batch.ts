@@ -93,15 +93,19 @@ export class MergedWrites {
   }
 }
 
-/** As many of the first postings as make one batch, and its writes. At least one posting. */
+/**
+ * As many of the first postings as make one batch, and its writes. At least one posting, and none behind a gap: where
+ * damage has taken the note of a batch, those next to it are then cut as they were before.
+ */
 export function fillBatch(
   postings: readonly Posting[],
 ): { readonly count: number; readonly writes: readonly StoreWrite[] } {
   const writes = new MergedWrites();
+  const first = postings[0]?.number ?? 0;
   let [count, bytes] = [0, 0];
   for (const posting of postings) {
     bytes += posting.size;
-    if (count > 0 && bytes > MOST_BYTES) break;
+    if (count > 0 && (bytes > MOST_BYTES || posting.number !== first + count)) break;
     if (!writes.take(posting.writes, MOST_WRITES)) break;
     count++;
   }

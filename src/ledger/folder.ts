@@ -74,11 +74,13 @@ export class JournalFolder {
 
   /** Bytes of all segments in it. */
   size(): number {
-    let bytes = 0;
-    for (const name of this.#names()) {
-      if (name.endsWith(SEGMENT_EXTENSION)) bytes += sizeOf(`${this.path}/${name}`);
+    try {
+      return this.#names().filter((name) => name.endsWith(SEGMENT_EXTENSION))
+        .reduce((sum, name) => sum + sizeOf(`${this.path}/${name}`), 0);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return 0; // somebody has removed it: who writes to it is told
+      throw error;
     }
-    return bytes;
   }
 
   /** Gives up this instance's place: what is left in it is anybody's to send. */

@@ -43,6 +43,7 @@ export class JournalLedger implements Ledger {
   readonly #log: Log;
   /** What was taken over, and how many segments of it are left. */
   readonly #adopted = new Map<Claim, Set<Segment>>();
+  readonly #releasing = new Set<Promise<void>>();
   #adopting: Promise<void> = Promise.resolve();
   #cancelAdopt: CancelTimer | undefined;
   #closed = false;
@@ -101,8 +102,9 @@ export class JournalLedger implements Ledger {
     await this.#settledInTime();
     await this.#poster.stop();
     await this.#journal.close();
-    for (const claim of this.#adopted.keys()) await claim.release();
-    await this.#folder.close();
+    for (const claim of this.#adopted.keys()) this.#release(claim);
+    await Promise.all(this.#releasing);
+    await this.#folder.close().catch((error) => this.#tellLock(error));
   }
 
   async #settledInTime(): Promise<void> {
@@ -157,9 +159,17 @@ export class JournalLedger implements Ledger {
     for (const [claim, segments] of this.#adopted) {
       if (!segments.delete(segment) || segments.size > 0) continue;
       this.#adopted.delete(claim);
-      claim.release().catch((error) => {
-        this.#log.error("A lock of the journal cannot be given up", { cause: String(error) });
-      });
+      this.#release(claim);
     }
+  }
+
+  #release(claim: Claim): void {
+    const release = claim.release().catch((error) => this.#tellLock(error))
+      .finally(() => this.#releasing.delete(release));
+    this.#releasing.add(release);
+  }
+
+  #tellLock(error: unknown): void {
+    this.#log.error("A lock of the journal cannot be given up", { cause: String(error) });
   }
 }

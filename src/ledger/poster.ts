@@ -42,6 +42,8 @@ const UNREADABLE = "Cannot send all of the journal as it must be readable: a seg
 
 interface Waiter {
   readonly segments: Set<Segment>;
+  /** Rounds that had begun before it came: how they end says nothing to it. */
+  readonly after: number;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -62,6 +64,7 @@ export class Poster {
   #running: Promise<void> | undefined;
   #cancelTimer: CancelTimer | undefined;
   #failures = 0;
+  #rounds = 0;
   #stopped = false;
 
   /** Sends nothing yet. */
@@ -89,7 +92,7 @@ export class Poster {
     if (open.length === 0) return;
     if (open.some((segment) => this.#unreadable.has(segment))) throw new Error(UNREADABLE);
     const done = new Promise<void>((resolve, reject) => {
-      this.#waiters.add({ segments: new Set(open), resolve, reject });
+      this.#waiters.add({ segments: new Set(open), after: this.#rounds, resolve, reject });
     });
     void this.#run();
     await done;
@@ -124,16 +127,19 @@ export class Poster {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#skipped.clear();
+    this.#rounds++;
     let first = true;
     try {
       for (;;) {
         const segment = this.#next();
         if (segment === undefined || this.#stopped) break;
         if (!first && this.#mayGather(segment)) break;
-        first = false;
         this.#load(segment);
         const batch = this.#batchOf(segment);
-        if (batch !== undefined) await this.#post(segment, batch);
+        if (batch !== undefined) {
+          await this.#post(segment, batch);
+          first = false;
+        }
         this.#end(segment);
       }
       for (const error of this.#skipped.values()) throw error;
@@ -260,7 +266,10 @@ export class Poster {
   }
 
   #rejectAll(reason: unknown): void {
-    for (const { reject } of this.#waiters) reject(reason);
-    this.#waiters.clear();
+    for (const waiter of this.#waiters) {
+      if (waiter.after >= this.#rounds) continue;
+      this.#waiters.delete(waiter);
+      waiter.reject(reason);
+    }
   }
 }
