@@ -15,7 +15,8 @@ import { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { DirectLedger } from "../ledger/direct.ts";
+import { type JournalPlace, openLedger } from "../ledger/open.ts";
+import type { StoreConfig } from "../config/schema.ts";
 import { errorFields, type Log } from "../log.ts";
 import { openHttpClient } from "../net/http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
@@ -79,8 +80,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { loaded, log, clock = systemClock, env = (name) => Deno.env.get(name) } = options;
   const { aws } = loaded.config;
   const store = options.store ?? await openConfiguredStore(loaded.config, clock);
-  const closeStore = () => options.store === undefined ? store.close() : Promise.resolve();
+  let closeLedger = () => Promise.resolve();
+  const closeStore = async () => {
+    await closeLedger();
+    if (options.store === undefined) await store.close();
+  };
   try {
+    // A store that is handed in is for a while: nothing of it is to be found again.
+    const journal = options.store === undefined ? journalOf(loaded.config.store) : null;
+    const { ledger, close } = await openLedger(journal, { store, clock, log });
+    closeLedger = close;
     const keys = await openKeys(store, { clock, env });
     const credentials = openCredentials({
       region: aws.region,
@@ -100,7 +109,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     });
     const foundation: Foundation = {
       store,
-      ledger: new DirectLedger(store, clock),
+      ledger,
       sharing: new Sharing(store, clock),
       keys,
       sender,
@@ -188,7 +197,6 @@ class RunningGateway implements Gateway {
     await closePlugins(this.#services.plugins);
     await Promise.all(this.#retired);
     await this.keys.settled();
-    await this.#foundation.ledger.settled();
     await this.#foundation.sharing.close(); // after the ledger: what is posted is held no more
     await this.#closeStore();
   }
@@ -199,6 +207,11 @@ const UNTIL_RESTART = ["aws", "listen", "log", "store"] as const;
 
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function journalOf(store: StoreConfig): JournalPlace | null {
+  if (store.use === "memory" || store.journal === null) return null;
+  return { path: store.journal, mostBytes: store.journal_mb * 1_000_000 };
 }
 
 /** Opens the keys of a store, under the secret of the environment if there is one. */

@@ -10,7 +10,7 @@ import { type Env, substitute, type Substitution } from "./environment.ts";
 import { ConfigError, type ConfigIssue } from "./error.ts";
 import { type ConfigPath, locate, type Place, placeOf } from "./locate.ts";
 import { knownKeys } from "./known_keys.ts";
-import { type Config, configSchema } from "./schema.ts";
+import { type Config, configSchema, type StoreConfig } from "./schema.ts";
 
 export { ConfigError, type ConfigIssue };
 
@@ -201,14 +201,26 @@ function freezeDeep<T>(value: T): T {
   return value;
 }
 
+/** With the store's own path, and the journal's, which by default stands beside it. */
+function resolveStore(store: StoreConfig, absolute: (path: string) => string): StoreConfig {
+  if (store.use === "memory") return store;
+  const { journal } = store;
+  const own = journal === null || journal === "auto" ? null : absolute(journal);
+  if (store.use === "dynamodb") {
+    return { ...store, journal: journal === "auto" ? absolute("./outcrop.journal") : own };
+  }
+  const path = absolute(store.path);
+  const beside = path === ":memory:" ? null : `${path.replace(/\.db$/, "")}.journal`;
+  return { ...store, path, journal: journal === "auto" ? beside : own };
+}
+
 /** Relative paths in a file are relative to it, wherever the command runs. */
 function resolvePaths(config: Config, base: string): Config {
   const absolute = (path: string) =>
     isAbsolute(path) || path === ":memory:" ? path : resolve(base, path);
-  const { store } = config;
   return {
     ...config,
-    store: store.use === "deno_kv" ? { ...store, path: absolute(store.path) } : store,
+    store: resolveStore(config.store, absolute),
     pricing: config.pricing === null ? null : absolute(config.pricing),
     plugins: config.plugins.map((entry) =>
       entry.use.startsWith(".") ? { ...entry, use: absolute(entry.use) } : entry

@@ -107,11 +107,22 @@ const tiers = z.strictObject({
   })).default([]).describe("First match wins."),
 }).prefault({});
 
+/** What goes with every store that outlives the process. */
+const kept = {
+  journal: z.string().min(1).nullable().default("auto").describe(
+    "Folder that keeps what requests leave until the store has it; auto = beside the store; null = none.",
+  ),
+  journal_mb: z.int().min(8).max(1_000_000).default(1_024).describe(
+    "Most that the journal may hold; beyond it sums are kept and records dropped.",
+  ),
+};
+
 const store = z.discriminatedUnion("use", [
   z.strictObject({ use: z.literal("memory") }),
   z.strictObject({
     use: z.literal("deno_kv"),
     path: z.string().min(1).default("./outcrop.db").describe("The database's file."),
+    ...kept,
   }),
   z.strictObject({
     use: z.literal("dynamodb"),
@@ -126,6 +137,7 @@ const store = z.discriminatedUnion("use", [
       "Base URL instead of AWS's: a VPC endpoint, DynamoDB Local.",
     ),
     region: region.nullable().default(null).describe("Region of the table; null = aws.region."),
+    ...kept,
   }),
 ], { error: "expected use: memory, use: deno_kv or use: dynamodb" }).prefault({ use: "deno_kv" });
 

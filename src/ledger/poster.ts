@@ -117,6 +117,11 @@ export class Poster {
   #run(): Promise<void> {
     return this.#running ??= this.#round().finally(() => {
       this.#running = undefined;
+      for (const waiter of this.#waiters) {
+        if (waiter.segments.isDisjointFrom(this.#unreadable)) continue;
+        this.#waiters.delete(waiter);
+        waiter.reject(new Error(UNREADABLE));
+      }
       if (this.#waiters.size > 0 && !this.#stopped) void this.#run();
       else this.kick();
     });
@@ -183,7 +188,6 @@ export class Poster {
       this.#unreadable.add(segment);
       const fields = { segment: segment.name, cause: String(error) };
       this.#log.error("A segment of the journal cannot be read: it is left where it is", fields);
-      this.#rejectAll(new Error(UNREADABLE, { cause: error }));
     }
   }
 

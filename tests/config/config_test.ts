@@ -72,7 +72,7 @@ const WRONG: Record<string, [text: string, ...lines: RegExp[]]> = {
   ],
   "a key of another kind of store": [
     "store:\n  use: memory\n  path: keys.db",
-    /^config\.yaml:3:3 store\.path: unknown key 'path': known here: use$/,
+    /^config\.yaml:3:3 store\.path: unknown key 'path': known here: use\b/,
   ],
   "more workers than there can be": [
     "listen:\n  workers: 1000",
@@ -186,8 +186,28 @@ Deno.test("parseConfig() resolves paths against the file", () => {
       env,
     },
   );
-  assert.deepEqual(config.store, { use: "deno_kv", path: "/etc/outcrop/a/keys.db" });
+  assert.deepEqual(config.store, {
+    use: "deno_kv",
+    path: "/etc/outcrop/a/keys.db",
+    journal: "/etc/outcrop/a/keys.journal",
+    journal_mb: 1_024,
+  });
   assert.deepEqual(config.plugins.map(({ use }) => use), ["/etc/outcrop/mine.ts", "auth"]);
+});
+
+Deno.test("parseConfig() puts the journal beside the store, where it is told, or nowhere", () => {
+  const journalOf = (store: string) => {
+    const { config } = parseConfig(`store: { use: deno_kv, ${store} }`, {
+      file: "/etc/c.yaml",
+      env,
+    });
+    return config.store.use === "memory" ? undefined : config.store.journal;
+  };
+  assert.deepEqual(
+    ["", "path: /data/a", "path: ':memory:'", "journal: ./j", "journal: /j", "journal: null"]
+      .map(journalOf),
+    ["/etc/outcrop.journal", "/data/a.journal", null, "/etc/j", "/j", null],
+  );
 });
 
 Deno.test("loadConfig() says how to get a file that is not there", () => {
