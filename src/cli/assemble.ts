@@ -20,6 +20,7 @@ import type { Log } from "../log.ts";
 import { loadPlugins } from "../pipeline/load.ts";
 import { Billing, type PricedModel } from "../pricing/billing.ts";
 import { Prices } from "../pricing/prices.ts";
+import type { FaultCounts } from "../server/fault_counts.ts";
 import type { Admission } from "../server/overload.ts";
 import { type Background, type ReadyCheck, type Services, Uses } from "../server/services.ts";
 import type { Sharing } from "../sharing/shared.ts";
@@ -54,6 +55,8 @@ export interface Foundation {
   readonly background: Background;
   /** How much is served at a time. */
   readonly admission: Admission;
+  /** Ended requests, by fault and status. */
+  readonly counts: FaultCounts;
 }
 
 /**
@@ -102,6 +105,7 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
     background: on.background,
     uses: new Uses(),
     admission: on.admission,
+    counts: on.counts,
   };
 }
 

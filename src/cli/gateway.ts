@@ -21,6 +21,7 @@ import { errorFields, type Log } from "../log.ts";
 import { openHttpClient } from "../net/http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
 import { closePlugins } from "../pipeline/load.ts";
+import { FaultCounts } from "../server/fault_counts.ts";
 import { Admission } from "../server/overload.ts";
 import { Background, type ReadyCheck, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
@@ -66,6 +67,8 @@ export interface GatewayOptions {
   fetchUrl?: UrlFetcher;
   /** Why the process as a whole cannot serve yet; undefined when it can. */
   waitsFor?: () => string | undefined;
+  /** Ended requests of all workers. @default counted anew */
+  counts?: FaultCounts;
   /** A store that is open already, which the caller closes. @default the one the configuration names */
   store?: Store;
 }
@@ -121,6 +124,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       ready: readyCheck({ store, credentials, log, waitsFor: options.waitsFor }),
       background: new Background(),
       admission: new Admission({ clock, log }),
+      counts: options.counts ?? new FaultCounts(),
     };
     return new RunningGateway({
       services: await assemble(loaded, foundation),

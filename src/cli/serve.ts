@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { type Log, openLog } from "../log.ts";
+import { FaultCounts } from "../server/fault_counts.ts";
 import { WorkerGroup } from "../server/workers.ts";
 import { CommandFailure } from "./failure.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
@@ -75,6 +76,7 @@ async function serveByWorkers(
   const start: WorkerStart = {
     config: options.config,
     listen: { ...listen, port: freePort(listen), reusePort: true },
+    counts: new FaultCounts().shared,
   };
   try {
     const { group, facts } = await WorkerGroup.open<WorkerStart, StartFacts>({
@@ -112,7 +114,7 @@ function filesOf({ file, config }: LoadedConfig): string[] {
 }
 
 function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+  return hostname === "localhost" || hostname === "::1" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 function announce(

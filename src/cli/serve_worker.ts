@@ -2,6 +2,7 @@
  * One of several workers of `outcrop serve`: what a Deno Worker runs. It does as it is told by messages.
  * @module
  */
+import { FaultCounts } from "../server/fault_counts.ts";
 import type { FromWorker, ToWorker } from "../server/workers.ts";
 import { loadConfigOption } from "./config_option.ts";
 import { type Listen, openServing, type Serving, type StartFacts } from "./serving.ts";
@@ -12,6 +13,8 @@ export interface WorkerStart {
   readonly config: string;
   /** Where to listen. */
   readonly listen: Listen;
+  /** Where ended requests are counted, with the other workers. */
+  readonly counts: SharedArrayBuffer;
 }
 
 function tell(message: FromWorker<StartFacts>): void {
@@ -45,12 +48,13 @@ class ServeWorker {
     }
   }
 
-  async #start({ config, listen }: WorkerStart): Promise<void> {
+  async #start({ config, listen, counts }: WorkerStart): Promise<void> {
     try {
       this.#serving = await openServing({
         config,
         loaded: await loadConfigOption({ config }),
         listen,
+        counts: new FaultCounts(counts),
         waitsFor: () => this.#allListen ? undefined : "a worker does not listen yet",
       });
       tell({ told: "listening", facts: this.#serving.facts });

@@ -4,6 +4,7 @@
  */
 import type { LoadedConfig } from "../config/load.ts";
 import { type Log, openLog } from "../log.ts";
+import type { FaultCounts } from "../server/fault_counts.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { describeStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption } from "./config_option.ts";
@@ -59,6 +60,8 @@ export interface ServingOptions extends ConfigOption {
   loaded: LoadedConfig;
   /** Where to listen. */
   listen: Listen;
+  /** Ended requests of all workers. @default counted anew */
+  counts?: FaultCounts;
   /** Why the process as a whole cannot serve yet; undefined when it can. */
   waitsFor?: () => string | undefined;
 }
@@ -72,11 +75,12 @@ export interface ServingOptions extends ConfigOption {
 export async function openServing(options: ServingOptions): Promise<Serving> {
   const { loaded } = options;
   const log = openLog(loaded.config.log);
-  const { waitsFor } = options;
+  const { waitsFor, counts } = options;
   const gateway = await openGateway({
     loaded,
     log,
     ...(waitsFor === undefined ? {} : { waitsFor }),
+    ...(counts === undefined ? {} : { counts }),
   });
   const server = listen(gateway, options.listen);
   gateway.catalog.start();

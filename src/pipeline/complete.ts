@@ -9,6 +9,9 @@ import { type Exchange, freezeDeep } from "./exchange.ts";
 import { HookRun, type LoadedPlugin, runHook } from "./guard.ts";
 import type { Billed, CompleteContext, Outcome, Principal, Served } from "./plugin.ts";
 
+/** Whose fault it is that a request was not served; `faultOf` of the server says how it is told. */
+export type Fault = "client" | "policy" | "bedrock" | "us";
+
 /** How a request ended. */
 export interface Ending {
   /** In one word. */
@@ -17,6 +20,8 @@ export interface Ending {
   status: number;
   /** What the client was told, if it was an error. */
   error?: { type: string; message: string } | undefined;
+  /** Whose fault it is that it was not served; absent when it was. */
+  fault?: Fault | undefined;
   /** The answer as each collecting plugin passed it on. */
   messages?: ReadonlyMap<string, Message> | undefined;
 }
@@ -105,19 +110,19 @@ async function runOnComplete(
 export class Completion {
   readonly #plugins: readonly LoadedPlugin[];
   readonly #exchange: Exchange;
-  readonly #track: (done: Promise<void>) => void;
+  readonly #track: (done: Promise<void>, ending: Ending) => void;
   #ended = false;
   #held: Promise<unknown> | undefined;
 
   /**
    * For one exchange; nothing runs yet.
    *
-   * @param track Handed the promise of all hooks, which may outlive the answer
+   * @param track Handed the promise of all hooks, which may outlive the answer, and how the request ended
    */
   constructor(
     plugins: readonly LoadedPlugin[],
     exchange: Exchange,
-    track: (done: Promise<void>) => void,
+    track: (done: Promise<void>, ending: Ending) => void,
   ) {
     this.#track = track;
     this.#plugins = plugins.filter((plugin) => plugin.hooks.onComplete !== undefined);
@@ -143,7 +148,7 @@ export class Completion {
       if (plugin.holdsReply) holding.push(hook);
     }
     this.#ended = true;
-    this.#track(Promise.all(all).then(() => undefined));
+    this.#track(Promise.all(all).then(() => undefined), ending);
     this.#held = holding.length === 0 ? undefined : Promise.all(holding);
     return this.#held;
   }

@@ -139,6 +139,7 @@ export function applyPolicy(run: HookRun, cause: unknown): void {
     hook,
     policy: plugin.closed ? "the request fails" : "the request goes on",
     request: exchange.id,
+    fault: "us",
     cause: errorFields(cause),
   });
   if (plugin.closed) throw new PluginFailure(plugin.name, hook, cause);

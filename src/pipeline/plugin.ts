@@ -52,8 +52,8 @@ export type { AnthropicEvent, ApiErrorOptions, ApiErrorType, Clock, KeyRecord, K
 export type { Billed, CallEstimate, Grant, Pool, Shared };
 export type { Ledger, Log, Message, MessagesRequest, ServiceTier, Store, StoreWrite, Usage };
 
-/** The endpoint a request came to; all three need a principal. */
-export type Endpoint = "messages" | "count_tokens" | "models";
+/** The endpoint a request came to; all of them need a principal, and `metrics` the master key. */
+export type Endpoint = "messages" | "count_tokens" | "models" | "metrics";
 
 /** Who sends the request: set by the plugin that authenticates, read by all after it. */
 export interface Principal {

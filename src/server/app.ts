@@ -7,11 +7,13 @@ import { ApiError } from "../anthropic/error.ts";
 import { newRequestId } from "../pipeline/exchange.ts";
 import { postCountTokens } from "./count_tokens.ts";
 import { logError, toApiError } from "./errors.ts";
+import { faultOf } from "./fault.ts";
 import { jsonResponse, setCommonHeaders } from "./headers.ts";
 import { getHealth, getReady, getRoot } from "./health.ts";
 import { postMessages } from "./messages.ts";
+import { getMetrics } from "./metrics.ts";
 import { getModel, getModels } from "./models.ts";
-import type { ServicesSource } from "./services.ts";
+import type { Services, ServicesSource } from "./services.ts";
 
 type Handler = (request: Request, id: string) => Response | Promise<Response>;
 
@@ -26,6 +28,7 @@ function routesOf(
     "/v1/models/:id{.+}": { GET: (request, id) => getModel(source.services, request, id) },
     "/health": { GET: getHealth },
     "/ready": { GET: () => getReady(source.services) },
+    "/metrics": { GET: (request) => getMetrics(source.services, request) },
     "/": { GET: getRoot },
     "/api/event_logging/batch": { POST: swallowEvents },
   };
@@ -39,19 +42,21 @@ async function swallowEvents(request: Request): Promise<Response> {
   return new Response(null, { status: 204, headers });
 }
 
-function errorResponse(error: ApiError): Response {
+/** An error of a request for which no exchange was opened: told, counted and logged all the same, under one id. */
+export function errorOutside({ log, counts }: Services, failure: unknown): Response {
   const requestId = newRequestId();
+  const error = toApiError(failure);
+  counts.add(faultOf(failure), error.status);
+  logError(log.with({ request: requestId }), failure);
   const headers = new Headers(error.headers);
   const body = JSON.stringify(error.body(requestId));
   return jsonResponse(body, { requestId, status: error.status, headers });
 }
 
-function methodNotAllowed(request: Request, allowed: readonly string[]): Response {
+function methodNotAllowed({ method }: Request, allowed: readonly string[]): ApiError {
   const allow = allowed.join(", ");
-  const message = `Method ${request.method} is not allowed here: use ${allow}`;
-  return errorResponse(
-    new ApiError("invalid_request_error", message, { status: 405, headers: { allow } }),
-  );
+  const message = `Method ${method} is not allowed here: use ${allow}`;
+  return new ApiError("invalid_request_error", message, { status: 405, headers: { allow } });
 }
 
 /** Answers a preflight; it never carries a key, so it never needs one. */
@@ -78,22 +83,17 @@ export function createApp(source: ServicesSource): Hono {
       // A method is any word a client likes: `toString` is no handler of ours.
       const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
       if (handler !== undefined) return handler(request, context.req.param("id") ?? "");
-      return request.method === "OPTIONS" ? preflight(request) : methodNotAllowed(request, allowed);
+      return request.method === "OPTIONS"
+        ? preflight(request)
+        : errorOutside(source.services, methodNotAllowed(request, allowed));
     });
   }
   app.notFound((context) => {
     const { method, path } = context.req;
     if (method === "OPTIONS") return preflight(context.req.raw);
-    return errorResponse(
-      new ApiError(
-        "not_found_error",
-        `${method} ${path.slice(0, 200)} is not served here: see GET / for what is`,
-      ),
-    );
+    const message = `${method} ${path.slice(0, 200)} is not served here: see GET / for what is`;
+    return errorOutside(source.services, new ApiError("not_found_error", message));
   });
-  app.onError((error) => {
-    logError(source.services.log, error);
-    return errorResponse(toApiError(error));
-  });
+  app.onError((error) => errorOutside(source.services, error));
   return app;
 }

@@ -6,7 +6,8 @@ import { ApiError } from "../anthropic/error.ts";
 import { errorFields, type Log } from "../log.ts";
 import { ClientGone, type Exchange } from "../pipeline/exchange.ts";
 import { PluginFailure } from "../pipeline/guard.ts";
-import type { Ending } from "../pipeline/complete.ts";
+import type { Ending, Fault } from "../pipeline/complete.ts";
+import { faultOf } from "./fault.ts";
 
 /** Status for the log when the client left before an answer; never sent. */
 export const STATUS_CLIENT_GONE = 499;
@@ -30,7 +31,7 @@ export function toApiError(error: unknown): ApiError {
 /** How a request that ended with `error` has ended. `sent` is the status already sent, if any. */
 export function endingOf(error: unknown, exchange: Exchange, sent?: number): Ending {
   if (error instanceof ClientGone || exchange.signal.aborted) {
-    return { outcome: "aborted", status: sent ?? STATUS_CLIENT_GONE };
+    return { outcome: "aborted", status: sent ?? STATUS_CLIENT_GONE, fault: "client" };
   }
   const { type, message, status } = toApiError(error);
   const refused = exchange.rejection?.error === error ||
@@ -39,14 +40,15 @@ export function endingOf(error: unknown, exchange: Exchange, sent?: number): End
     outcome: refused ? "rejected" : "failed",
     status: sent ?? status,
     error: { type, message },
+    fault: faultOf(error, exchange),
   };
 }
 
-/** Logs what ended a request, with the cause that the client is not told. */
-export function logError(log: Log, error: unknown): void {
+/** Logs what ended a request and whose fault it is, with the cause that the client is not told. */
+export function logError(log: Log, error: unknown, fault: Fault = faultOf(error)): void {
   if (error instanceof ClientGone || error instanceof PluginFailure) return; // told elsewhere
   const told = toApiError(error);
-  const fields = { type: told.type, status: told.status, message: told.message };
+  const fields = { fault, type: told.type, status: told.status, message: told.message };
   if (!(error instanceof ApiError)) {
     log.error("Request failed inside the gateway", { ...fields, cause: errorFields(error) });
   } else if (told.status >= 500 || told.cause !== undefined && told.status === 403) {

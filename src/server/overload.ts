@@ -100,6 +100,7 @@ export class Admission {
     if (now >= this.#quietUntil) {
       log.warning("Overloaded: {refused} requests were told to come again", {
         refused: this.#refused,
+        fault: "us",
         in_flight: this.#inFlight,
         buffered_mb: Math.round(this.#bytes / MEGABYTE),
       });

@@ -83,13 +83,14 @@ export async function respondStream(
     clock,
     onEnd: () => completion.end({ outcome: "ok", status: 200, messages: outward?.messages() }),
     onError: (error) => {
-      logError(exchange.log, error);
-      void completion.end(endingOf(error, exchange, 200));
+      const ending = endingOf(error, exchange, 200);
+      logError(exchange.log, error, ending.fault);
+      void completion.end(ending);
       return { error: toApiError(error), requestId: exchange.id };
     },
     onCancel: () => {
       exchange.clientGone();
-      void completion.end({ outcome: "aborted", status: 200 });
+      void completion.end({ outcome: "aborted", status: 200, fault: "client" });
     },
   });
   return new Response(body, { status: 200, headers });

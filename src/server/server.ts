@@ -2,12 +2,8 @@
  * Listens, and stops without cutting anybody off.
  * @module
  */
-import { newRequestId } from "../pipeline/exchange.ts";
-import { createApp } from "./app.ts";
-import { errorFields } from "../log.ts";
+import { createApp, errorOutside } from "./app.ts";
 import type { ServicesSource } from "./services.ts";
-import { toApiError } from "./errors.ts";
-import { jsonResponse } from "./headers.ts";
 
 /** A listening server. */
 export interface Server {
@@ -47,14 +43,7 @@ export function startServer(source: ServicesSource, options: ListenOptions): Ser
     port: options.port,
     reusePort: options.reusePort ?? false,
     onListen: () => {},
-    onError: (error) => {
-      source.services.log.error("Request failed outside every handler", {
-        cause: errorFields(error),
-      });
-      const requestId = newRequestId();
-      const told = toApiError(error);
-      return jsonResponse(JSON.stringify(told.body(requestId)), { requestId, status: told.status });
-    },
+    onError: (error) => errorOutside(source.services, error),
   }, app.fetch);
   const { port } = server.addr as Deno.NetAddr;
   return {

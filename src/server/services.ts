@@ -10,6 +10,7 @@ import type { Config } from "../config/schema.ts";
 import type { Log } from "../log.ts";
 import type { Billing } from "../pricing/billing.ts";
 import type { LoadedPlugin } from "../pipeline/guard.ts";
+import type { FaultCounts } from "./fault_counts.ts";
 import type { Admission } from "./overload.ts";
 
 /** Why the server cannot serve, one sentence each; empty when it can. */
@@ -41,6 +42,8 @@ export interface Services {
   readonly uses: Uses;
   /** How much is served at a time, across reloads. */
   readonly admission: Admission;
+  /** Ended requests, by fault and status. */
+  readonly counts: FaultCounts;
 }
 
 /** Where the services of the moment are found: a reload puts others there. */

@@ -24,19 +24,20 @@ export async function withExchange(
   endpoint: Endpoint,
   serve: Serve,
 ): Promise<Response> {
-  const { plugins, clock, log, background, billing, uses, admission, config } = services;
+  const { plugins, clock, log, background, billing, uses, admission, config, counts } = services;
   let place: Place;
   try {
     place = admission.enter(request.headers.get("content-length"), config.limits);
   } catch (error) {
-    return refusal(error);
+    return refusal(services, error);
   }
   // A copy: the request's own headers cannot be read once it is answered, and onComplete may want them.
   const headers = new Headers(request.headers);
   const exchange = new Exchange({ endpoint, headers, clock, log, billing });
   exchange.onBody = (bytes) => place.hold(bytes);
   uses.enter();
-  const completion = new Completion(plugins, exchange, (done) => {
+  const completion = new Completion(plugins, exchange, (done, { fault, status }) => {
+    counts.add(fault, status);
     background.add(done.finally(() => {
       uses.leave();
       place.leave();
@@ -48,8 +49,9 @@ export async function withExchange(
     await runOnRequest(plugins, exchange);
     return await serve(exchange, completion);
   } catch (error) {
-    logError(exchange.log, error);
-    await completion.end(endingOf(error, exchange));
+    const ending = endingOf(error, exchange);
+    logError(exchange.log, error, ending.fault);
+    await completion.end(ending);
     return errorResponse(error, exchange);
   }
 }
@@ -58,8 +60,12 @@ export async function withExchange(
 const RETRY_AFTER_S = "5";
 
 /** The answer to a request that is not let in: nothing was opened for it, so nothing has to be ended. */
-function refusal(error: unknown): Response {
-  return errorResponse(error, { id: newRequestId(), responseHeaders: new Headers() });
+function refusal({ log, counts }: Services, error: unknown): Response {
+  const id = newRequestId();
+  const { status } = toApiError(error);
+  counts.add("us", status);
+  log.debug("Request not let in", { request: id, fault: "us", status });
+  return errorResponse(error, { id, responseHeaders: new Headers() });
 }
 
 function errorResponse(
