@@ -26,5 +26,5 @@ if (findings.length > 0) {
   write(`${findings.join("\n")}\nok: documentation failed\n`);
   Deno.exit(1);
 }
-await step("types", ["check", "--quiet", "src", "plugins", "tests", "bench"]);
+await step("types", ["check", "--quiet", "src", "plugins", "tests", "bench", "examples"]);
 if (!Deno.args.includes("--no-test")) await step("tests", ["task", "--quiet", "test"]);
