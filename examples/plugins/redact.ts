@@ -261,7 +261,7 @@ const redact: PluginFactory = ({ define, z }) =>
         ...patterns.map(({ name, pattern, longest }) => ({
           name,
           source: `(?:${pattern})`,
-          longest,
+          partial: `[^]{1,${longest}}`,
         })),
       ]);
       const answers = new WeakMap<EventContext["state"], AnswerRedactor>();

@@ -9,7 +9,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const CONFIG = `plugins:
   - use: auth
   - use: ./examples/plugins/redact.ts
-    with: { patterns: [ { name: ticket, pattern: "TCK-[0-9]{6}", longest: 10 } ] }
+    with: { patterns: [ { name: ticket, pattern: "TCK-[0-9]{6}", longest: 10 }, { name: case, pattern: "§ ?[0-9]+/[a-z]{2}", longest: 20 } ] }
 `;
 
 /** Texts, and what becomes of them. 4111… and 5500… are the card networks' own test numbers. */
@@ -23,6 +23,7 @@ const TEXTS: readonly (readonly [text: string, wanted: string])[] = [
   ["Call +49 (0)30 1234-567 or +14155550132!", "Call [phone] or [phone]!"],
   ["To DE89 3704 0044 0532 0130 00 today", "To [iban] today"],
   ["GB29NWBK60161331926819", "[iban]"],
+  ["Under § 123/ab, not § 12/a", "Under [case], not § 12/a"],
   ["See TCK-123456 and TCK-12345", "See [ticket] and TCK-12345"],
   [
     "2026-11-25 10:00, 192.168.0.1, 3.14159265358979",
