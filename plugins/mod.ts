@@ -5,6 +5,7 @@
  */
 import type { PluginFactory } from "../src/pipeline/plugin.ts";
 import auth from "./auth.ts";
+import budget from "./budget.ts";
 import promptCache from "./prompt_cache.ts";
 import rateLimit from "./rate_limit.ts";
 import responseCache from "./response_cache.ts";
@@ -14,6 +15,7 @@ import usage from "./usage.ts";
 /** Name under `use:` in config.yaml, and what makes the plugin. */
 export const builtins: Readonly<Record<string, PluginFactory>> = {
   auth,
+  budget,
   prompt_cache: promptCache,
   rate_limit: rateLimit,
   response_cache: responseCache,

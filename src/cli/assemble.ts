@@ -97,7 +97,7 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
     }),
     models,
     bedrock,
-    billing: new Billing({ prices, resolve: (model) => pricedModel(models, model) }),
+    billing: new Billing({ prices, resolve: (model) => pricedModels(models, model) }),
     counter: new TokenCounter({ profiles, sender, betaRules: rules, clock }),
     log,
     clock,
@@ -109,14 +109,14 @@ export async function assemble(loaded: LoadedConfig, on: Foundation): Promise<Se
   };
 }
 
-/** What a name's price goes by; undefined where only Bedrock could tell. */
-function pricedModel(models: Models, name: string): PricedModel | undefined {
-  if (models.unknownProfiles(name).length > 0) return undefined;
+/** What a name's price goes by: its model and the fallbacks; none where only Bedrock could tell. */
+function pricedModels(models: Models, name: string): readonly PricedModel[] {
+  if (models.unknownProfiles(name).length > 0) return [];
   try {
-    const { baseId, tier } = models.resolve(name).target;
-    return { baseId, tier };
+    const { target, fallbacks } = models.resolve(name);
+    return [target, ...fallbacks];
   } catch (error) {
-    if (error instanceof ApiError) return undefined; // the request will end by it
+    if (error instanceof ApiError) return []; // the request will end by it
     throw error;
   }
 }

@@ -75,8 +75,8 @@ class OnCallContext extends RefusingContext implements CallContext {
     this.run.exchange.tier = tier;
   }
 
-  estimate(): CallEstimate {
-    return this.run.exchange.estimate();
+  estimate(tier?: ServiceTier): CallEstimate {
+    return this.run.exchange.estimate(tier);
   }
 }
 

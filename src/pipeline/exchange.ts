@@ -3,6 +3,7 @@
  * @module
  */
 import type { ApiError } from "../anthropic/error.ts";
+import { estimateTokens } from "../anthropic/estimate.ts";
 import type { WireEvent } from "../anthropic/event.ts";
 import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
 import type { Clock } from "../clock.ts";
@@ -102,7 +103,9 @@ export class Exchange implements ExchangeView {
   #counted = false;
   /** Bytes of the answer's parts so far, without what holds them. */
   #streamed = 0;
-  #estimate: { of: MessagesRequest; model: string; is: CallEstimate } | undefined;
+  #estimate:
+    | { of: MessagesRequest; model: string; tier: ServiceTier | undefined; is: CallEstimate }
+    | undefined;
   readonly #log: Log;
   readonly #openedAt: number;
   readonly #abort = new AbortController();
@@ -189,14 +192,17 @@ export class Exchange implements ExchangeView {
     this.#counted = true;
   }
 
-  /** What the request may come to, as it stands. */
-  estimate(): CallEstimate {
-    const { model = "" } = this;
+  /** What the request may come to, as it stands; on `tier`, where no other is chosen. */
+  estimate(tier?: ServiceTier): CallEstimate {
+    const size = { model: this.model ?? "", tier: this.tier ?? tier };
     const body = this.#body as MessagesRequest;
-    if (this.#estimate?.of !== body || this.#estimate.model !== model) {
-      this.#estimate = { of: body, model, is: this.#billing.estimate(model, body) };
-    }
-    return this.#estimate.is;
+    const known = this.#estimate?.of === body ? this.#estimate : undefined;
+    if (known?.model === size.model && known.tier === size.tier) return known.is;
+    const input_tokens = known?.is.input_tokens ?? estimateTokens(body);
+    const output_tokens = Math.max(body.max_tokens ?? 0, 0);
+    const is = this.#billing.estimate({ ...size, input_tokens, output_tokens });
+    this.#estimate = { ...size, of: body, is };
+    return is;
   }
 
   /** What the request is billed; null when Bedrock did nothing for it. */

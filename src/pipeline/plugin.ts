@@ -44,12 +44,14 @@ import type { Log } from "../log.ts";
 import type { Billed, CallEstimate } from "../pricing/billing.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { KeyRecord, KeyVerdict } from "../storage/keys.ts";
-import type { Grant, Pool } from "../sharing/pool.ts";
+import type { Pool } from "../sharing/pool.ts";
+import type { Reservation, Reserved } from "../sharing/reservation.ts";
 import type { Shared } from "../sharing/shared.ts";
+import type { Period, Span } from "../sharing/span.ts";
 import type { Store, StoreWrite } from "../storage/store.ts";
 
 export type { AnthropicEvent, ApiErrorOptions, ApiErrorType, Clock, KeyRecord, KeyVerdict };
-export type { Billed, CallEstimate, Grant, Pool, Shared };
+export type { Billed, CallEstimate, Period, Pool, Reservation, Reserved, Shared, Span };
 export type { Ledger, Log, Message, MessagesRequest, ServiceTier, Store, StoreWrite, Usage };
 
 /** The endpoint a request came to; all of them need a principal, and `metrics` the master key. */
@@ -116,8 +118,12 @@ export interface CallContext extends ExchangeView, Reject {
   readonly responseHeaders: Headers;
   /** Aborts when the client has gone or this hook's deadline has passed. */
   readonly signal: AbortSignal;
-  /** What the request may come to, as it stands now; worked out when first asked for. */
-  estimate(): CallEstimate;
+  /**
+   * What the request may come to, as it stands now; worked out when first asked for.
+   *
+   * @param tier The service tier, where no plugin has chosen one yet. Default: the model's own
+   */
+  estimate(tier?: ServiceTier): CallEstimate;
 }
 
 /** What `onCall` may return to answer the request itself; plugins listed before it still see the answer. */

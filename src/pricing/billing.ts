@@ -2,8 +2,7 @@
  * What a request may cost before it is sent, and what it did cost after.
  * @module
  */
-import { estimateTokens } from "../anthropic/estimate.ts";
-import type { MessagesRequest, Usage } from "../anthropic/types.ts";
+import type { Usage } from "../anthropic/types.ts";
 import { type BilledTokens, type Cost, NANO_PER_USD, type Prices } from "./prices.ts";
 
 /** What a request may come to. */
@@ -12,10 +11,15 @@ export interface CallEstimate {
   readonly input_tokens: number;
   /** Most output tokens: `max_tokens`. */
   readonly output_tokens: number;
-  /** US dollars at most: all input uncached, all of `max_tokens` used. */
+  /** US dollars at most: see `nano_usd`. */
   readonly cost_usd: number;
-  /** The same in nano-dollars. */
+  /**
+   * Nano-dollars at most: all input written to the cache for the longest life, all of `max_tokens` used, and the
+   * dearest of the model and its fallbacks.
+   */
   readonly nano_usd: number;
+  /** The part of them that is output. */
+  readonly output_nano_usd: number;
 }
 
 /** What a request is billed. */
@@ -40,12 +44,27 @@ export interface PricedModel {
   readonly tier: string | undefined;
 }
 
+/** What an estimate goes by. */
+export interface CallSize {
+  /** Public name of the model. */
+  readonly model: string;
+  /** Service tier that overrides the model's own. */
+  readonly tier: string | undefined;
+  /** Input tokens, estimated. */
+  readonly input_tokens: number;
+  /** Most output tokens. */
+  readonly output_tokens: number;
+}
+
+/** Of what a request has of input tokens, the estimate may tell this share at worst. */
+const LOWEST = 0.95;
+
 /** What billing needs. */
 export interface BillingOptions {
   /** The prices. */
   prices: Prices;
-  /** What a public name resolves to; undefined if it is not served, or not yet known. */
-  resolve: (model: string) => PricedModel | undefined;
+  /** What a public name resolves to, and its fallbacks; none if it is not served, or not yet known. */
+  resolve: (model: string) => readonly PricedModel[];
 }
 
 function count(value: unknown): number {
@@ -74,20 +93,21 @@ export class Billing {
     this.#options = options;
   }
 
-  /** What a request for `model` may come to. */
-  estimate(model: string, body: MessagesRequest): CallEstimate {
-    const input_tokens = estimateTokens(body);
-    const output_tokens = Math.max(body.max_tokens ?? 0, 0);
-    const tokens = {
-      input: input_tokens,
-      output: output_tokens,
-      cacheRead: 0,
-      cacheWrite5m: 0,
-      cacheWrite1h: 0,
+  /** What a request may come to. */
+  estimate({ model, tier, input_tokens, output_tokens }: CallSize): CallEstimate {
+    const resolved = this.#options.resolve(model);
+    const most = (resolved.length > 0 ? resolved : [{ baseId: model, tier: undefined }])
+      .map((each) => this.#options.prices.most(each.baseId, tier ?? each.tier));
+    const dearest = (kind: "input" | "output") => Math.max(...most.map((price) => price[kind]));
+    const output_nano_usd = Math.ceil(output_tokens * dearest("output"));
+    const nano_usd = Math.ceil(input_tokens / LOWEST * dearest("input")) + output_nano_usd;
+    return {
+      input_tokens,
+      output_tokens,
+      cost_usd: nano_usd / NANO_PER_USD,
+      nano_usd,
+      output_nano_usd,
     };
-    const { baseId, tier } = this.#options.resolve(model) ?? { baseId: model, tier: undefined };
-    const { nanoUsd } = this.#options.prices.cost(tokens, baseId, tier);
-    return { input_tokens, output_tokens, cost_usd: nanoUsd / NANO_PER_USD, nano_usd: nanoUsd };
   }
 
   /** What an answer is billed. */

@@ -117,7 +117,27 @@ export class Prices {
     const total = tokens.input * input + tokens.output * output +
       tokens.cacheRead * (cache_read ?? input) + tokens.cacheWrite5m * write +
       tokens.cacheWrite1h * (cache_write_1h ?? write);
-    const times = this.#tiers.get(tier ?? "default") ?? 1;
-    return { nanoUsd: Math.round(total * NANO_PER_TOKEN * times), listed: own !== undefined };
+    const nanoUsd = Math.round(total * NANO_PER_TOKEN * this.#times(tier));
+    return { nanoUsd, listed: own !== undefined };
+  }
+
+  /**
+   * What a token can cost at most, in nano-dollars: input that is written to the cache for the longest life. A model
+   * that refuses the tier serves on the default one.
+   *
+   * @param tier Service tier that will be asked for
+   */
+  most(baseId: string, tier: string | undefined): { input: number; output: number } {
+    const price = this.of(baseId) ?? this.#default;
+    const { input, output, cache_write_5m = input, cache_write_1h = cache_write_5m } = price;
+    const times = NANO_PER_TOKEN * Math.max(this.#times(tier), this.#times(undefined));
+    return {
+      input: times * Math.max(input, cache_write_5m, cache_write_1h),
+      output: times * output,
+    };
+  }
+
+  #times(tier: string | undefined): number {
+    return this.#tiers.get(tier ?? "default") ?? 1;
   }
 }

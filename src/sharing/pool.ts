@@ -82,6 +82,9 @@ export class Pool {
   readonly #onIdle: () => void;
   readonly #part: PoolPart;
   #capacity = NaN;
+  /** What was spent by the last look into the store, less what was spent here until then; and what was spent here. */
+  #spentElsewhere = 0;
+  #spentHere = 0;
   /** What was left for others at the last look into the store. */
   #left = 0;
   /** Least that was free since the part was looked over: nobody needed it. */
@@ -131,6 +134,11 @@ export class Pool {
     return this.#ask(amount, alone);
   }
 
+  /** What is spent, as far as this replica knows: all of its own, and what others posted until it last looked. */
+  get spent(): number {
+    return this.#spentElsewhere + this.#spentHere;
+  }
+
   /** Gives back what was granted. */
   give(granted: number): void {
     this.#part.give(granted);
@@ -144,6 +152,7 @@ export class Pool {
    */
   spend(granted: number, spent: number): StoreWrite {
     const write = this.#part.spend(granted, spent);
+    this.#spentHere += spent;
     this.#low = Math.min(this.#low, this.#part.free);
     this.#noteGiven();
     return write;
@@ -216,6 +225,7 @@ export class Pool {
     const left = this.#capacity - spent - others - mine;
     const unposted = Math.max(mine - free - reserved, 0);
     const why = this.#capacity - spent - unposted > 0 ? "held" : "spent";
+    this.#spentElsewhere = spent + unposted - this.#spentHere;
     let [fitting, demand] = [0, 0];
     for (const { amount } of asked) {
       demand += amount;

@@ -6,6 +6,8 @@ import type { Clock } from "../clock.ts";
 import { prefixedStore } from "../storage/prefixed.ts";
 import type { Store, StoreKey } from "../storage/store.ts";
 import { Pool } from "./pool.ts";
+import { Reservation, type Want } from "./reservation.ts";
+import { Calendar, type Period, type Span } from "./span.ts";
 
 /** What a plugin shares with itself in all replicas. */
 export interface Shared {
@@ -16,18 +18,24 @@ export interface Shared {
    * @param expiresAt Unix milliseconds after which the store forgets it. Default: an hour after its last use
    */
   pool(key: StoreKey, options?: { readonly expiresAt?: number }): Pool;
+  /** What a request may hold of several pools. */
+  reservation(wants: readonly Want[]): Reservation;
+  /** The present day, week or month of the calendar, in UTC. */
+  span(period: Period): Span;
 }
 
 /** What the replicas of one store share. Outlives a reload of the configuration. */
 export class Sharing {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #calendar: Calendar;
   readonly #pools = new Map<string, Pool>();
 
   /** Through `store`. */
   constructor(store: Store, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
+    this.#calendar = new Calendar(() => clock.now());
   }
 
   /** As a plugin sees it. */
@@ -43,6 +51,8 @@ export class Sharing {
         this.#pools.set(name, pool);
         return pool;
       },
+      reservation: (wants) => new Reservation(wants),
+      span: (period) => this.#calendar.span(period),
     };
   }
 

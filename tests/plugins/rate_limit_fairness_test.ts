@@ -60,7 +60,7 @@ async function openPipeline(keys: readonly Holder[]) {
     clock,
     memory,
   });
-  const billing = new Billing({ prices: await openPrices(null), resolve: () => undefined });
+  const billing = new Billing({ prices: await openPrices(null), resolve: () => [] });
   const open = (id: string) => {
     const headers = new Headers({ "x-api-key": id });
     const exchange = new Exchange({ endpoint: "messages", headers, clock, log, billing });
