@@ -4,48 +4,65 @@
  *
  * - Partition `records/<YYYY-MM-DD>`, sort `<ISO time>/<request id>`: the record, see `recordOf`.
  * - Partition `rollup/<YYYY-MM-DD>`, sort `["<YYYY-MM-DDTHH>", key id, user, team, model asked]` as JSON with null
- *   for none, so that no name is taken for another: counters, see `rollupOf`.
+ *   for none, so that no name is taken for another: counters, see {@link rollupOf}.
  *
- * No answer waits for it: what is to be written is queued. Sums are taken in memory as a request ends, so that
- * they are whole even where a store that is down makes records go.
+ * Record and sum are one posting of the ledger: both reach the store, once, or neither. The end of the answer waits
+ * until it is noted, so that what a client saw to its end is counted, whatever ends after it.
  *
  * @module
  */
-import type { CompleteContext, Host, Plugin, PluginFactory } from "../src/pipeline/plugin.ts";
+import type {
+  CompleteContext,
+  Host,
+  Plugin,
+  PluginFactory,
+  StoreWrite,
+} from "../src/pipeline/plugin.ts";
 
 const DAY_MS = 86_400_000;
-const FLUSH_MS = 250;
-/** A store that is down is not asked at the pace of one that works. */
-const RETRY_MS = 1_000;
-/** Writes at the same time; so many requests are written at once. */
-const BATCH = 100;
-/** Records kept while the store is down: some 10 MB. */
-const MOST_RECORDS = 10_000;
-/** Sums kept while it is down; beyond them models are not told apart, as clients can make up names without end. */
-const MOST_SUMS = 10_000;
-const TELL_EVERY_MS = 60_000;
 /** Bytes of a name: a key of the store holds four, and has 1,024. */
 const LONGEST_NAME = 200;
 const LONGEST_HEADER = 200;
 /** Beyond what any request uses: figures out of their mind must not make a sum that the store refuses. */
 const MOST_COUNTED = 1e13;
 
-interface Days {
-  readonly records_days: number;
-  readonly rollup_days: number;
+/** What sums need to know of a record. */
+export interface CountedRecord {
+  /** ISO time at which the request came. */
+  readonly at: string;
+  /** Id of the key. */
+  readonly key_id: string | null;
+  /** Whose key. */
+  readonly user: string | null;
+  /** Whose team's key. */
+  readonly team: string | null;
+  /** Model asked for. */
+  readonly model: string | null;
+  /** Tokens neither read from nor written to the cache. */
+  readonly input_tokens: number;
+  /** Tokens of the answer. */
+  readonly output_tokens: number;
+  /** Tokens read from the cache. */
+  readonly cache_read_input_tokens: number;
+  /** Tokens written to the cache for five minutes. */
+  readonly cache_write_5m_tokens: number;
+  /** Tokens written to the cache for an hour. */
+  readonly cache_write_1h_tokens: number;
+  /** Nano-dollars. */
+  readonly nano_usd: number;
+  /** How it ended. */
+  readonly outcome: string;
+  /** Whether the final figures never came. */
+  readonly estimated: boolean;
 }
 
-type UsageRecord = Awaited<ReturnType<typeof recordOf>>;
-type Rollup = ReturnType<typeof rollupOf>;
-
-interface KeptRecord {
-  readonly record: UsageRecord;
-  readonly expiresAt: number;
-}
+/** Printable ASCII: JSON writes at most two bytes for each. */
+const PLAIN = /^[\x20-\x7e]{0,99}$/;
 
 /** A name as a key of the store can hold it: whole, or its beginning and its digest. */
 async function fitting(name: string | undefined): Promise<string | null> {
   if (name === undefined) return null;
+  if (PLAIN.test(name)) return name;
   const bytes = new TextEncoder().encode(JSON.stringify(name));
   if (bytes.byteLength <= LONGEST_NAME) return name;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -104,165 +121,43 @@ async function recordOf(ctx: CompleteContext) {
   };
 }
 
-function rollupOf(record: UsageRecord, days: number) {
-  const { key_id: key, user, team, model } = record;
-  const [day, hour] = [record.at.slice(0, 10), record.at.slice(0, 13)];
-  const counters: Readonly<Record<string, number>> = {
-    requests: 1,
-    input_tokens: record.input_tokens,
-    output_tokens: record.output_tokens,
-    cache_read_input_tokens: record.cache_read_input_tokens,
-    cache_write_5m_tokens: record.cache_write_5m_tokens,
-    cache_write_1h_tokens: record.cache_write_1h_tokens,
-    nano_usd: record.nano_usd,
-    failed: record.outcome === "failed" ? 1 : 0,
-    estimated: record.estimated ? 1 : 0,
-  };
+/** The sum that a record counts for, and what it adds. */
+export function rollupOf(record: CountedRecord): {
+  readonly key: readonly [partition: string, sort: string];
+  readonly add: Readonly<Record<string, number>>;
+} {
+  const { at, key_id: key, user, team, model } = record;
+  const hour = at.slice(0, 13);
   return {
-    key: [`rollup/${day}`, JSON.stringify([hour, key, user, team, model])] as const,
-    counters,
-    expiresAt: Date.parse(day) + (days + 1) * DAY_MS, // the day lives as a whole
+    key: [`rollup/${at.slice(0, 10)}`, JSON.stringify([hour, key, user, team, model])],
+    add: {
+      requests: 1,
+      input_tokens: record.input_tokens,
+      output_tokens: record.output_tokens,
+      cache_read_input_tokens: record.cache_read_input_tokens,
+      cache_write_5m_tokens: record.cache_write_5m_tokens,
+      cache_write_1h_tokens: record.cache_write_1h_tokens,
+      nano_usd: record.nano_usd,
+      failed: record.outcome === "failed" ? 1 : 0,
+      estimated: record.estimated ? 1 : 0,
+    },
   };
 }
 
-/** Writes items, some at a time, and returns those not taken. A batch of which none is taken is the last. */
-async function writeBatches<T>(items: readonly T[], write: (item: T) => Promise<unknown>) {
-  const left: T[] = [];
-  let error: unknown;
-  for (let at = 0; at < items.length; at += BATCH) {
-    const batch = items.slice(at, at + BATCH);
-    const results = await Promise.allSettled(batch.map(write));
-    const refused = batch.filter((_, index) => results[index]?.status === "rejected");
-    left.push(...refused);
-    error ??= results.find((result) => result.status === "rejected")?.reason;
-    if (refused.length === batch.length) {
-      return { left: [...left, ...items.slice(at + BATCH)], error };
-    }
-  }
-  return { left, error };
+/** The end of a day, `days` days after it: it lives as a whole. */
+function endOf(at: string, days: number): number {
+  return Date.parse(at.slice(0, 10)) + (days + 1) * DAY_MS;
 }
 
-/** What waits to be written. */
-class Queue {
-  #host: Host;
-  #records: KeptRecord[] = [];
-  #rollups = new Map<string, Rollup>();
-  #underWay = 0;
-  #added = 0;
-  #dropped = 0;
-  #failure: unknown;
-  #toldAt = -Infinity;
-  #writing: Promise<void> | undefined;
-  #cancelTimer: (() => void) | undefined;
-  readonly #unpriced = new Set<string>();
-
-  constructor(host: Host) {
-    this.#host = host;
-  }
-
-  /** The queue of this process: it stays in memory over a reload of config.yaml, which so loses nothing. */
-  static of(host: Host): Queue {
-    const queue = (host.memory.get("queue") as Queue | undefined) ?? new Queue(host);
-    queue.#host = host;
-    host.memory.set("queue", queue);
-    return queue;
-  }
-
-  add(record: UsageRecord, { records_days, rollup_days }: Days): void {
-    const summed = this.#rollups.size < MOST_SUMS ? record : { ...record, model: null };
-    this.#merge(rollupOf(summed, rollup_days));
-    const expiresAt = Date.parse(record.at) + records_days * DAY_MS;
-    if (records_days > 0) this.#records.push({ record, expiresAt });
-    this.#trim();
-    if (record.listed === false) this.#tellUnpriced(record.base_model ?? "");
-    if (++this.#added >= BATCH && this.#failure === undefined) void this.#flush();
-    else this.#schedule();
-  }
-
-  /** Writes all there is; what the store does not take is told, and stays. */
-  async drain(): Promise<void> {
-    await this.#writing;
-    for (let turn = 0; turn < 3 && this.#waiting > 0; turn++) await this.#flush();
-    this.#stopTimer();
-    if (this.#waiting > 0) this.#tell("Usage is lost with this process: the store did not take it");
-  }
-
-  get #waiting(): number {
-    return this.#records.length + this.#rollups.size;
-  }
-
-  #merge(rollup: Rollup): void {
-    const place = rollup.key.join("\n");
-    const counters = { ...this.#rollups.get(place)?.counters };
-    for (const [name, n] of Object.entries(rollup.counters)) {
-      counters[name] = n + (counters[name] ?? 0);
-    }
-    this.#rollups.set(place, { ...rollup, counters });
-  }
-
-  /** The oldest records go first: their sums are taken already. */
-  #trim(): void {
-    const over = this.#records.length + this.#underWay - MOST_RECORDS;
-    if (over > 0) this.#dropped += this.#records.splice(0, over).length;
-  }
-
-  #schedule(): void {
-    if (this.#writing !== undefined) return; // it schedules what comes meanwhile
-    const ms = this.#failure === undefined ? FLUSH_MS : RETRY_MS;
-    this.#cancelTimer ??= this.#host.clock.after(ms, () => void this.#flush());
-  }
-
-  #stopTimer(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-  }
-
-  #flush(): Promise<void> {
-    return this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-      if (this.#waiting > 0) this.#schedule();
-    });
-  }
-
-  async #write(): Promise<void> {
-    this.#stopTimer();
-    const { store } = this.#host;
-    const [rollups, records] = [[...this.#rollups.values()], this.#records];
-    [this.#rollups, this.#records] = [new Map(), []];
-    [this.#added, this.#underWay] = [0, records.length];
-    const sums = await writeBatches(
-      rollups,
-      ({ key, counters, expiresAt }) => store.add(key, counters, { expiresAt }),
-    );
-    const kept = await writeBatches(records, ({ record, expiresAt }) => {
-      const { at, id } = record;
-      return store.put([`records/${at.slice(0, 10)}`, `${at}/${id}`], record, { expiresAt });
-    });
-    for (const rollup of sums.left) this.#merge(rollup);
-    this.#underWay = 0;
-    this.#records = [...kept.left, ...this.#records];
-    this.#trim();
-    this.#failure = sums.error ?? kept.error;
-    const due = this.#host.clock.monotonic() - this.#toldAt >= TELL_EVERY_MS;
-    if (this.#failure !== undefined && due) this.#tell("Usage waits: the store did not take it");
-  }
-
-  #tell(message: string): void {
-    this.#toldAt = this.#host.clock.monotonic();
-    this.#host.log.error(message, {
-      records: this.#records.length,
-      sums: this.#rollups.size,
-      dropped_records: this.#dropped,
-      cause: String(this.#failure),
-    });
-  }
-
-  #tellUnpriced(model: string): void {
-    if (this.#unpriced.has(model)) return;
-    this.#unpriced.add(model);
+/** Who tells that a model has no price tells it once. */
+function unpricedTeller(host: Host): (model: string) => void {
+  const told = new Set<string>();
+  return (model) => {
+    if (told.has(model)) return;
+    told.add(model);
     const remedy = "give it one in the file that 'pricing' in config.yaml names";
-    this.#host.log.warning(`{model} has no price and is billed the default: ${remedy}`, { model });
-  }
+    host.log.warning(`{model} has no price and is billed the default: ${remedy}`, { model });
+  };
 }
 
 /** The `usage` plugin; settings under `with:` are documented on its schema. */
@@ -277,15 +172,29 @@ const usage: PluginFactory = ({ define, z }): Plugin =>
         "Days for which sums by hour, key, user, team and model are kept.",
       ),
     }).prefault({}),
-    setup(days, host) {
-      const queue = Queue.of(host);
+    holdsReply: true,
+    setup({ records_days, rollup_days }, host) {
+      const tellUnpriced = unpricedTeller(host);
       return {
         async onComplete(ctx) {
           // Who has no key leaves nothing: bad keys by the thousand must not grow the store.
           if (ctx.endpoint !== "messages" || ctx.principal === undefined) return;
-          queue.add(await recordOf(ctx), days);
+          const record = await recordOf(ctx);
+          const { at, id, listed, base_model } = record;
+          if (listed === false) tellUnpriced(base_model ?? "");
+          const writes: StoreWrite[] = [
+            { ...rollupOf(record), expiresAt: endOf(at, rollup_days) },
+          ];
+          if (records_days > 0) {
+            const expiresAt = Date.parse(at) + records_days * DAY_MS;
+            writes.push({
+              key: [`records/${at.slice(0, 10)}`, `${at}/${id}`],
+              put: record,
+              expiresAt,
+            });
+          }
+          await host.ledger.post(writes);
         },
-        close: () => queue.drain(),
       };
     },
   });

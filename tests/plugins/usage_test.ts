@@ -258,7 +258,7 @@ Deno.test("names of any length are told apart by their beginning and digest", as
   const clock = new FakeClock();
   const store = openMemoryStore({ clock });
   await withUsage(async (harness) => {
-    for (const end of ["a", "b", "b"]) await sent(harness, ask("\u0001".repeat(5_000) + end));
+    for (const end of ["a", "b", "b"]) await sent(harness, ask("\u0001".repeat(2_000) + end));
   }, { store, clock });
   const sums = await listed<Facts>(store, `rollup/${DAY}`);
   assert.deepEqual(sums.map(({ value }) => value.requests).sort(), [1, 2]);

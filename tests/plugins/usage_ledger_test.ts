@@ -1,0 +1,186 @@
+/** How `usage` is noted: before the end of the answer, record and sum together, whatever the figures. */
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { builtins } from "../../plugins/mod.ts";
+import type {
+  CompleteContext,
+  Hooks,
+  Host,
+  Plugin,
+  StoreWrite,
+} from "../../src/pipeline/plugin.ts";
+import { openLog } from "../../src/log.ts";
+import { Sharing } from "../../src/sharing/shared.ts";
+import { openMemoryStore } from "../../src/storage/memory.ts";
+import { prefixedStore } from "../../src/storage/prefixed.ts";
+import type { Store } from "../../src/storage/store.ts";
+import { matchesGlob } from "../../src/text/glob.ts";
+import { FakeClock } from "../fake_clock.ts";
+import { withHarness } from "../harness.ts";
+
+const DAY = "2026-11-23"; // at which the fake clock begins, at noon
+const CONFIG = "plugins: [ { use: auth }, { use: usage } ]\n";
+
+async function requestsIn(store: Store): Promise<{ records: string[]; requests: number }> {
+  const usage = prefixedStore(store, "usage");
+  const records = await Array.fromAsync(usage.list(`records/${DAY}`));
+  const sums = await Array.fromAsync(usage.list<{ requests: number }>(`rollup/${DAY}`));
+  return {
+    records: records.map(({ key }) => key[1].split("/")[1] ?? "").sort(),
+    requests: sums.reduce((sum, { value }) => sum + value.requests, 0),
+  };
+}
+
+/** A store whose batches wait. */
+function gated(inner: Store, gate: () => Promise<void>): Store {
+  return new Proxy(inner, {
+    get(target, name) {
+      const member = Reflect.get(target, name);
+      if (name === "apply") {
+        return async (...given: Parameters<Store["apply"]>) => {
+          await gate();
+          return await target.apply(...given);
+        };
+      }
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}
+
+for (const stream of [true, false]) {
+  Deno.test(`the end of an answer waits until its usage is noted (stream: ${stream})`, async () => {
+    const clock = new FakeClock();
+    const inner = openMemoryStore({ clock });
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: open, resolve: release } = Promise.withResolvers<void>();
+    const store = gated(inner, () => (ask(), open));
+    await withHarness(
+      { clock, simulatorClock: clock, store, config: CONFIG },
+      async ({ post }) => {
+        const body = { max_tokens: 10, stream, messages: [{ role: "user", content: "hi" }] };
+        let ended = false;
+        const answer = post({ model: "claude-haiku-4-5", ...body })
+          .then(async (response) => ({
+            id: response.headers.get("request-id"),
+            text: await response.text(),
+          }))
+          .finally(() => ended = true);
+        await asked;
+        for (let turn = 0; turn < 50; turn++) await new Promise((done) => setImmediate(done));
+        assert.equal(ended, false);
+        assert.equal((await requestsIn(inner)).requests, 0);
+        release();
+        const { id, text } = await answer;
+        assert.match(text, stream ? /message_stop/ : /end_turn/);
+        assert.deepEqual(await requestsIn(inner), { records: [id], requests: 1 });
+      },
+    );
+  });
+}
+
+Deno.test("a refusal is counted before the client is told", async () => {
+  const clock = new FakeClock();
+  const store = openMemoryStore({ clock });
+  await withHarness({ clock, store, config: CONFIG }, async ({ post }) => {
+    const response = await post("{");
+    await response.text();
+    const id = response.headers.get("request-id");
+    assert.deepEqual(await requestsIn(store), { records: [id], requests: 1 });
+  });
+});
+
+Deno.test("a reload goes on with the same ledger, by the new settings", async () => {
+  const clock = new FakeClock();
+  const store = openMemoryStore({ clock });
+  await withHarness({ clock, store, config: CONFIG }, async ({ post, reload }) => {
+    await (await post("{")).text();
+    await reload(CONFIG.replace("use: usage", "use: usage, with: { records_days: 0 }"));
+    await (await post("{")).text();
+    const { records, requests } = await requestsIn(store);
+    assert.deepEqual([records.length, requests], [1, 2]);
+  });
+});
+
+async function setUp(
+  settings: unknown = {},
+): Promise<{ hooks: Required<Hooks>; posted: StoreWrite[][] }> {
+  const clock = new FakeClock();
+  const posted: StoreWrite[][] = [];
+  const store = openMemoryStore({ clock });
+  const host: Host = {
+    name: "usage",
+    store: prefixedStore(store, "usage"),
+    shared: new Sharing(store, clock).of("usage"),
+    matchesGlob,
+    ledger: {
+      // deno-lint-ignore require-await
+      post: async (writes) => void posted.push([...writes]),
+      settled: () => Promise.resolve(),
+    },
+    keys: { verify: () => ({ ok: false, reason: "unknown" }), used: () => undefined },
+    log: openLog({ level: "info", format: "json", write: () => {} }),
+    clock,
+    memory: new Map(),
+  };
+  const plugin = builtins.usage?.({ define: (one) => one as Plugin, z }) as Plugin;
+  const hooks = await plugin.setup(plugin.schema.parse(settings), host) as Required<Hooks>;
+  return { hooks, posted };
+}
+
+/** A request refused before its body was read. */
+function refused(more: Partial<CompleteContext> = {}): CompleteContext {
+  return {
+    id: "req_1",
+    endpoint: "messages",
+    headers: new Headers(),
+    startedAt: Date.UTC(2026, 10, 23, 12),
+    state: {},
+    principal: { id: "key_1", name: "test" },
+    body: undefined,
+    model: undefined,
+    outcome: "rejected",
+    status: 401,
+    error: { type: "authentication_error", message: "no" },
+    usage: null,
+    billed: null,
+    stopReason: null,
+    served: undefined,
+    timings: { firstByteMs: null, totalMs: 1 },
+    message: undefined,
+    signal: new AbortController().signal,
+    ...more,
+  };
+}
+
+Deno.test("record and sum are one posting; with records_days: 0 the sum alone", async () => {
+  for (
+    const [settings, partitions] of [
+      [{}, [`rollup/${DAY}`, `records/${DAY}`]],
+      [{ records_days: 0 }, [`rollup/${DAY}`]],
+    ] as const
+  ) {
+    const { hooks, posted } = await setUp(settings);
+    await hooks.onComplete(refused());
+    assert.deepEqual(posted.map((writes) => writes.map(({ key }) => key[0])), [partitions]);
+  }
+});
+
+Deno.test("who has no key, and who counts tokens, leaves nothing", async () => {
+  const { hooks, posted } = await setUp();
+  await hooks.onComplete(refused({ principal: undefined }));
+  await hooks.onComplete(refused({ endpoint: "count_tokens" }));
+  await hooks.onComplete(refused({ endpoint: "models" }));
+  assert.deepEqual(posted, []);
+});
+
+Deno.test("figures out of their mind make no sum that the store refuses", async () => {
+  const { hooks, posted } = await setUp();
+  const usage = { input_tokens: 1e300, output_tokens: 1.5 };
+  const price = { estimated: false, cost_usd: Infinity, nano_usd: Infinity, listed: true };
+  await hooks.onComplete(refused({ billed: { usage, ...price } }));
+  const sum = posted[0]?.find(({ add }) => add !== undefined)?.add ?? {};
+  for (const [name, count] of Object.entries(sum)) {
+    assert.ok(Number.isSafeInteger(count * 100), `${name}: ${count}`); // and so do a hundred of them
+  }
+  assert.equal(sum.output_tokens, 1);
+});
