@@ -4,19 +4,26 @@
  * fills evenly. A request is admitted in every scope or in none.
  *
  * Input and output tokens are reserved by estimate before Bedrock is asked, and settled by what it reported: a
- * bucket may owe the difference, which its refill pays. Counts are those of this process.
+ * bucket may owe the difference, which its refill pays.
+ *
+ * Limits hold for all workers and machines together. A replica leases of them in blocks, so that a request seldom
+ * waits for the store; what it tells as remaining is what it knows: its own lease, and the rest as it last heard of it.
  *
  * @module
  */
 import type {
   Billed,
   CallContext,
+  Claim,
   Clock,
   KeyRecord,
   Plugin,
   PluginFactory,
   Principal,
   RequestContext,
+  Shared,
+  SharedBucket,
+  Slot,
   State,
 } from "../src/pipeline/plugin.ts";
 
@@ -26,50 +33,29 @@ type Figures = { readonly [name in keyof Required<KeyRecord>["limits"]]?: number
 /** What buckets hold; `…_per_minute` is the setting's name. */
 type Kind = "requests" | "input_tokens" | "output_tokens";
 const TOKENS: readonly Kind[] = ["input_tokens", "output_tokens"];
+const KINDS: readonly Kind[] = ["requests", ...TOKENS];
 
 /** Clients ask for far more output than they use: what is reserved of it is bounded, and the rest settled. */
 const MOST_OUTPUT_RESERVED = 4_096;
 const LONGEST_RETRY_AFTER_S = 60;
-/** Looked at with each request, to be forgotten if idle: more than the three that one request can add. */
-const SWEPT = 8;
 /** A bucket that owes more than this is told as if it owed this: 100 years, for a date must be one. */
 const LONGEST_RESET_MS = 100 * 365 * 86_400_000;
-
-/**
- * Parts of a token, or of a request. A limit per minute refills as many parts a millisecond as it has tokens, so
- * that whole milliseconds and whole tokens are counted without rounding.
- */
-const PARTS = 60_000;
-
-interface Bucket {
-  limit: number;
-  /** Parts that are left; below zero is owed. */
-  level: number;
-  /** Monotonic time at which `level` was right. */
-  at: number;
-}
-
-/** What is kept of one key, user or team. */
-interface Account {
-  /** Requests under way. */
-  running: number;
-  readonly buckets: { [kind in Kind]?: Bucket };
-}
+/** Nobody knows when a slot is given back, or what others leave: soon. */
+const SOON_MS = 1_000;
 
 /** One of the scopes that limit a request. */
 interface Scope {
+  readonly id: string;
   /** As a sentence ends that tells whose limit it is. */
   readonly who: string;
-  readonly limits: Figures;
-  readonly account: Account;
+  readonly concurrency: number | undefined;
+  readonly buckets: { readonly [kind in Kind]?: SharedBucket };
 }
 
-/** What a request takes, or would take, of one bucket. */
-interface Claim {
-  readonly scope: Scope;
+/** What a request takes of one bucket. */
+interface ScopeClaim extends Claim {
+  readonly who: string;
   readonly kind: Kind;
-  readonly bucket: Bucket;
-  readonly amount: number;
 }
 
 /** Why a request must wait, and how long. */
@@ -81,86 +67,37 @@ interface Wait {
 /** A request that was let in: what it must give back. */
 interface Admitted {
   readonly scopes: readonly Scope[];
-  reserved: readonly Claim[];
-}
-
-/** What outlives a reload of the configuration. */
-interface Kept {
-  readonly accounts: Map<string, Account>;
-  /** By the request's own state: gone with the request, whatever becomes of it. */
-  readonly admitted: WeakMap<State, Admitted>;
-}
-
-function refill(bucket: Bucket, now: number): void {
-  const level = bucket.level + bucket.limit * (now - bucket.at);
-  bucket.level = Math.min(level, bucket.limit * PARTS);
-  bucket.at = now;
-}
-
-/** The bucket as it stands now. A changed limit moves what is left by the change: what was used stays used. */
-function bucketOf({ buckets }: Account, kind: Kind, limit: number, now: number): Bucket {
-  const bucket = buckets[kind] ??= { limit, level: limit * PARTS, at: now };
-  refill(bucket, now);
-  bucket.level += (limit - bucket.limit) * PARTS;
-  bucket.limit = limit;
-  return bucket;
-}
-
-/** Milliseconds until the bucket holds so many parts. */
-function msUntil({ level, limit }: Bucket, parts: number): number {
-  if (level >= parts) return 0;
-  return limit > 0 ? (parts - level) / limit : Infinity;
-}
-
-function isIdle({ running, buckets }: Account, now: number): boolean {
-  return running === 0 &&
-    Object.values(buckets).every((bucket) =>
-      msUntil(bucket, bucket.limit * PARTS) <= now - bucket.at
-    );
-}
-
-/** Forgets accounts that are as good as new; the others go to the end, so that each has its turn. */
-function sweep(accounts: Map<string, Account>, now: number): void {
-  let looked = 0;
-  for (const [id, account] of accounts) {
-    if (looked++ === SWEPT) return;
-    accounts.delete(id);
-    if (!isIdle(account, now)) accounts.set(id, account);
-  }
+  readonly slots: readonly Slot[];
+  reserved: readonly ScopeClaim[];
 }
 
 /** What the request takes of each bucket: at most all it can hold, so that a full one always admits. */
 function claimsOf(
   scopes: readonly Scope[],
   kinds: readonly Kind[],
-  { now, amountOf }: { now: number; amountOf: (kind: Kind) => number },
-): Claim[] {
-  return scopes.flatMap((scope) =>
+  amountOf: (kind: Kind) => number,
+): ScopeClaim[] {
+  return scopes.flatMap(({ who, buckets }) =>
     kinds.flatMap((kind) => {
-      const limit = scope.limits[`${kind}_per_minute`];
-      if (limit === undefined) return [];
-      const bucket = bucketOf(scope.account, kind, limit, now);
-      return [{ scope, kind, bucket, amount: Math.min(amountOf(kind), Math.max(limit, 1)) }];
+      const bucket = buckets[kind];
+      if (bucket === undefined) return [];
+      return [{ who, kind, bucket, amount: Math.min(amountOf(kind), Math.max(bucket.limit, 1)) }];
     })
   );
 }
 
-function take(claims: readonly Claim[]): void {
-  for (const { bucket, amount } of claims) bucket.level -= amount * PARTS;
+function noRoom({ who, kind, bucket, amount }: ScopeClaim): Wait {
+  const why = `${kind.replace("_", " ")} per minute of ${who} are limited to ${bucket.limit}`;
+  return { why, ms: bucket.msUntilAdmits(amount) };
 }
 
-/** The longest wait for one of the claims, or for a slot; undefined where there is none. */
-function longestWait(claims: readonly Claim[], scopes: readonly Scope[]): Wait | undefined {
-  const waits: Wait[] = claims.map(({ scope: { who }, kind, bucket, amount }) => ({
-    why: `${kind.replace("_", " ")} per minute of ${who} are limited to ${bucket.limit}`,
-    ms: msUntil(bucket, amount * PARTS),
-  }));
-  for (const { who, limits: { concurrency = Infinity }, account } of scopes) {
-    if (account.running < concurrency) continue;
-    const why = `requests at the same time of ${who} are limited to ${concurrency}`;
-    waits.push({ why, ms: 1_000 }); // nobody knows when one ends: soon
-  }
-  return waits.filter(({ ms }) => ms > 0).sort((a, b) => b.ms - a.ms)[0];
+function noSlot({ who, concurrency }: Scope): Wait {
+  const why = `requests at the same time of ${who} are limited to ${concurrency}`;
+  return { why, ms: SOON_MS };
+}
+
+function longest(waits: readonly Wait[]): Wait | undefined {
+  return waits.toSorted((a, b) => b.ms - a.ms)[0];
 }
 
 /** Tells in the headers, of each limited kind, where the least is left; refuses the request if it must wait. */
@@ -169,16 +106,20 @@ function answer(
   scopes: readonly Scope[],
   { wait, clock }: { wait: Wait | undefined; clock: Clock },
 ): void {
-  const as = { now: clock.monotonic(), amountOf: () => 0 };
-  for (const kind of ["requests", ...TOKENS] as const) {
-    const [least] = claimsOf(scopes, [kind], as).sort((a, b) => a.bucket.level - b.bucket.level);
+  for (const kind of KINDS) {
+    let least: SharedBucket | undefined;
+    for (const { buckets: { [kind]: bucket } } of scopes) {
+      if (bucket !== undefined && !(least !== undefined && least.left <= bucket.left)) {
+        least = bucket;
+      }
+    }
     if (least === undefined) continue;
-    const { limit, level } = least.bucket;
+    const { limit, left } = least;
     const name = `anthropic-ratelimit-${kind.replace("_", "-")}`;
-    const untilFull = Math.min(msUntil(least.bucket, limit * PARTS), LONGEST_RESET_MS);
+    const untilFull = Math.min(least.msUntil(limit), LONGEST_RESET_MS);
     const reset = new Date(Math.ceil(clock.now() + untilFull)).toISOString();
     ctx.responseHeaders.set(`${name}-limit`, String(limit));
-    ctx.responseHeaders.set(`${name}-remaining`, String(Math.max(0, Math.floor(level / PARTS))));
+    ctx.responseHeaders.set(`${name}-remaining`, String(Math.max(0, Math.floor(left))));
     ctx.responseHeaders.set(`${name}-reset`, reset);
   }
   if (wait === undefined) return;
@@ -196,21 +137,19 @@ function count(value: number | null | undefined): number {
 }
 
 /** Replaces what was reserved by what was used. Reads from the cache are free, as at Anthropic (Rate limits). */
-function settle(reserved: readonly Claim[], billed: Billed | null, now: number): void {
+function settle(reserved: readonly ScopeClaim[], billed: Billed | null): void {
   const usage = billed?.usage;
   const input = count(usage?.input_tokens) + count(usage?.cache_creation_input_tokens);
   const output = count(usage?.output_tokens);
-  for (const { bucket, kind, amount } of reserved) {
-    refill(bucket, now); // first: what ran over meanwhile is lost; what runs over now, at the next look
-    bucket.level += (amount - (kind === "input_tokens" ? input : output)) * PARTS;
-  }
+  const used = { requests: 0, input_tokens: input, output_tokens: output };
+  for (const { bucket, kind, amount } of reserved) bucket.give(amount - used[kind]);
 }
 
 /** The scopes that limit whoever sends the request: its key, the key's user, the key's team. */
 function scopesOf(
   principal: Principal | undefined,
   settings: Figures & { readonly user?: Figures | undefined; readonly team?: Figures | undefined },
-  accounts: Map<string, Account>,
+  { limits: shared }: Shared,
 ): Scope[] {
   const { id = "anonymous", key } = principal ?? {};
   const { user, team, ...figures } = settings;
@@ -219,12 +158,35 @@ function scopesOf(
     [`user ${key?.user}`, `user '${key?.user}'`, key?.user === undefined ? undefined : user],
     [`team ${key?.team}`, `team '${key?.team}'`, key?.team === undefined ? undefined : team],
   ];
-  return scopes.flatMap(([account, who, limits = {}]) => {
+  return scopes.flatMap(([id, who, limits = {}]) => {
     if (Object.values(limits).every((limit) => limit === undefined)) return [];
-    const kept = accounts.get(account) ?? { running: 0, buckets: {} };
-    accounts.set(account, kept);
-    return [{ who, limits, account: kept }];
+    const buckets: { [kind in Kind]?: SharedBucket } = {};
+    for (const kind of KINDS) {
+      const limit = limits[`${kind}_per_minute`];
+      if (limit !== undefined) buckets[kind] = shared.bucket(id, kind, limit);
+    }
+    return [{ id, who, concurrency: limits.concurrency, buckets }];
   });
+}
+
+/** A slot in each scope that limits them, or why there is none: then none is taken. */
+interface Slots {
+  readonly taken: readonly Slot[];
+  readonly missing: readonly Wait[];
+}
+
+function takeSlots(scopes: readonly Scope[], { slots }: Shared): Slots | Promise<Slots> {
+  const limited = scopes.filter(({ concurrency }) => concurrency !== undefined);
+  const all = (granted: readonly (Slot | undefined)[]): Slots => {
+    const taken = granted.filter((slot) => slot !== undefined);
+    if (taken.length === granted.length) return { taken, missing: [] };
+    for (const slot of taken) slot.give();
+    return { taken: [], missing: limited.filter((_, at) => granted[at] === undefined).map(noSlot) };
+  };
+  const granted = limited.map(({ id, concurrency = 0 }) => slots.take(id, concurrency));
+  return granted.some((one) => one instanceof Promise)
+    ? Promise.all(granted).then(all)
+    : all(granted as (Slot | undefined)[]);
 }
 
 /** The `rate_limit` plugin; settings under `with:` are documented on its schema. */
@@ -248,48 +210,61 @@ const rateLimit: PluginFactory = ({ define, z }): Plugin => {
     }).prefault({}),
     requires: ["auth"],
     setup(settings, host) {
-      const { clock, memory } = host;
-      const fresh: Kept = { accounts: new Map(), admitted: new WeakMap() };
-      const { accounts, admitted } = memory.get("kept") as Kept | undefined ?? fresh;
-      memory.set("kept", { accounts, admitted });
+      const { clock, memory, shared } = host;
+      /** By the request's own state: gone with the request, whatever becomes of it. Outlives a reload. */
+      const admitted = memory.get("admitted") as WeakMap<State, Admitted> | undefined ??
+        new WeakMap<State, Admitted>();
+      memory.set("admitted", admitted);
 
       return {
-        // The hooks are not async: between the look at a bucket and the taking, nobody else takes.
+        // Neither hook waits where leases cover the request: then nothing happens between the look and the taking.
         onRequest(ctx) {
           if (ctx.endpoint !== "messages") return;
-          const now = clock.monotonic();
-          sweep(accounts, now);
-          const scopes = scopesOf(ctx.principal, settings, accounts);
-          const claims = claimsOf(scopes, ["requests"], { now, amountOf: () => 1 });
-          const wait = longestWait(claims, scopes);
-          if (wait === undefined) {
-            take(claims);
-            for (const { account } of scopes) account.running++;
-            admitted.set(ctx.state, { scopes, reserved: [] });
-          }
-          answer(ctx, scopes, { wait, clock });
+          const scopes = scopesOf(ctx.principal, settings, shared);
+          const claims = claimsOf(scopes, ["requests"], () => 1);
+          const enter = ({ taken: slots, missing }: Slots): void | Promise<void> => {
+            const end = (isTaken: boolean, isGone: boolean): void => {
+              if (isTaken && !isGone) admitted.set(ctx.state, { scopes, slots, reserved: [] });
+              else for (const slot of slots) slot.give();
+              if (isTaken && isGone) settle(claims, null);
+              const waits = isTaken ? [] : [...missing, ...claims.map(noRoom)];
+              answer(ctx, scopes, { wait: longest(waits), clock });
+            };
+            const taken = missing.length === 0 && shared.limits.take(claims);
+            return typeof taken === "boolean"
+              ? end(taken, isLate && ctx.signal.aborted)
+              : taken.then((late) => end(late, ctx.signal.aborted));
+          };
+          const slots = takeSlots(scopes, shared);
+          const isLate = slots instanceof Promise;
+          return isLate ? slots.then(enter) : enter(slots);
         },
         onCall(ctx) {
           const request = admitted.get(ctx.state);
           if (request === undefined) return;
-          const amountOf = (kind: Kind) =>
-            kind === "input_tokens"
-              ? ctx.estimate().input_tokens
-              : Math.min(ctx.body.max_tokens, MOST_OUTPUT_RESERVED);
-          const claims = claimsOf(request.scopes, TOKENS, { now: clock.monotonic(), amountOf });
-          const wait = longestWait(claims, []);
-          if (wait === undefined) {
-            take(claims);
-            request.reserved = claims;
-          }
-          answer(ctx, request.scopes, { wait, clock });
+          const claims = claimsOf(
+            request.scopes,
+            TOKENS,
+            (kind) =>
+              kind === "input_tokens"
+                ? ctx.estimate().input_tokens
+                : Math.min(ctx.body.max_tokens, MOST_OUTPUT_RESERVED),
+          );
+          const end = (isTaken: boolean): void => {
+            if (isTaken && admitted.has(ctx.state)) request.reserved = claims;
+            else if (isTaken) settle(claims, null); // the request has ended meanwhile
+            const wait = isTaken ? undefined : longest(claims.map(noRoom));
+            answer(ctx, request.scopes, { wait, clock });
+          };
+          const taken = shared.limits.take(claims);
+          return typeof taken === "boolean" ? end(taken) : taken.then(end);
         },
         onComplete(ctx) {
           const request = admitted.get(ctx.state);
           if (request === undefined) return; // refused here or before: nothing was taken
           admitted.delete(ctx.state);
-          for (const { account } of request.scopes) account.running--;
-          settle(request.reserved, ctx.billed, clock.monotonic());
+          for (const slot of request.slots) slot.give();
+          settle(request.reserved, ctx.billed);
         },
       };
     },

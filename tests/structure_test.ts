@@ -46,7 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   storage: ["clock", "text"],
   pricing: ["anthropic", "text"],
   ledger: ["clock", "log", "bytes", "storage"],
-  sharing: ["clock", "storage"],
+  sharing: ["clock", "log", "storage"],
   plugins: [],
   clock: [],
   log: [],

@@ -113,7 +113,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const foundation: Foundation = {
       store,
       ledger,
-      sharing: new Sharing(store, clock),
+      sharing: new Sharing(store, clock, { log }),
       keys,
       sender,
       lessons: new Lessons(store, clock),

@@ -44,14 +44,17 @@ import type { Log } from "../log.ts";
 import type { Billed, CallEstimate } from "../pricing/billing.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { KeyRecord, KeyVerdict } from "../storage/keys.ts";
+import type { Claim, SharedBucket, SharedLimits } from "../sharing/limits.ts";
 import type { Pool } from "../sharing/pool.ts";
 import type { Reservation, Reserved } from "../sharing/reservation.ts";
 import type { Shared } from "../sharing/shared.ts";
+import type { SharedSlots, Slot } from "../sharing/slots.ts";
 import type { Period, Span } from "../sharing/span.ts";
 import type { Store, StoreWrite } from "../storage/store.ts";
 
 export type { AnthropicEvent, ApiErrorOptions, ApiErrorType, Clock, KeyRecord, KeyVerdict };
 export type { Billed, CallEstimate, Period, Pool, Reservation, Reserved, Shared, Span };
+export type { Claim, SharedBucket, SharedLimits, SharedSlots, Slot };
 export type { Ledger, Log, Message, MessagesRequest, ServiceTier, Store, StoreWrite, Usage };
 
 /** The endpoint a request came to; all of them need a principal, and `metrics` the master key. */

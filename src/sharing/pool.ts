@@ -235,7 +235,8 @@ export class Pool {
     const alone = fitsAlone ? asked.find((waiter) => waiter.alone) : undefined;
     const need = Math.max(fitting - free, 0);
     const extra = need > 0 && fitting === demand ? this.#extra(need, left - need) : 0;
-    const owed = Math.min(Math.max(surplus, -left), free);
+    const idle = asked.length > 0 ? 0 : surplus; // whoever came meanwhile needs it
+    const owed = Math.min(Math.max(idle, -left), free);
     const delta = alone !== undefined ? left : owed > 0 ? -owed : need + extra;
     return { delta, left: left - delta, extra, asked, alone, why };
   }

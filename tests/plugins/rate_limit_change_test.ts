@@ -104,6 +104,7 @@ async function withReloads(
   const servers: Server[] = [];
   const store = openMemoryStore({ clock });
   const ledger = new DirectLedger(store, clock);
+  const sharing = new Sharing(store, clock);
   await withHarness({ clock, simulatorClock: clock }, async (harness) => {
     const { services, keys } = harness.gateway;
     const { log } = services;
@@ -115,7 +116,7 @@ async function withReloads(
         builtins,
         store,
         ledger,
-        sharing: new Sharing(store, clock),
+        sharing,
         keys,
         log,
         clock,

@@ -1,0 +1,295 @@
+/**
+ * A token bucket that all replicas share, as one of them sees it: what it has leased, and the level of the rest as it
+ * was last known, refilled since. Takes nothing from the store by itself: see `bucket_group.ts`.
+ * @module
+ */
+import { Outage } from "./outage.ts";
+import {
+  type ByPeriod,
+  laterOf,
+  leasedByOthers,
+  PARTS,
+  type StoredBucket,
+  sumOf,
+  type WrittenLease,
+} from "./levels.ts";
+
+/** What of a bucket is needed to admit a request. */
+export type Look =
+  /** It can be taken at once. */
+  | "covered"
+  /** There is not enough, and no need to ask. */
+  | "dry"
+  /** There may be enough: the store must be asked. */
+  | "ask";
+
+/** How a bucket stands to the others of its group. */
+export interface Standing {
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** Replicas that lease of it, as far as is known. */
+  readonly replicas: number;
+  /** Until when leases may be used. */
+  readonly usableUntil: number;
+  /** When the store was last heard of it. */
+  readonly heardAt: number;
+  /** At least 0, below 1. */
+  readonly random: () => number;
+}
+
+/** What a replica leases beyond what it needs is at most this share of a minute's worth, by all replicas together. */
+const LEASED_SHARE = 1 / 4;
+/** It is at least this share, and enough for some requests. */
+const LEAST_SHARE = 1 / 100;
+const LEAST_REQUESTS = 4;
+/** It lasts so long at the replica's own pace. */
+const LASTS_MS = 1_000;
+/** Of this share of a minute's worth, a replica that is alone takes before it has leased it. */
+const AHEAD_SHARE = 1 / 200;
+/** That a bucket is dry is believed for so long: others may have given back. */
+const DRY_MS = 2_000;
+/** Replicas that wait for the same tokens ask again within this time, by chance: none is always the first. */
+const SPREAD_MS = { least: 500, most: 5_000 } as const;
+/** A lease that is in use is written anew when it may be used for no longer than this. */
+const RENEWED_MS = 4_000;
+/** A pace is not measured over less. */
+const LEAST_MEASURED_MS = 50;
+
+/** What {@link Bucket.plan} goes by. */
+export interface PlanOptions {
+  /** What the store holds of it now. */
+  readonly stored: StoredBucket | undefined;
+  /** Which period this is. */
+  readonly period: number;
+  /** Give all back. */
+  readonly isIdle: boolean;
+}
+
+/** What {@link Bucket.plan} found: the lease to write. */
+export interface Plan {
+  /** Parts to hold from now on. */
+  readonly held: number;
+  /** Parts that are left to others. */
+  readonly level: number;
+  /** How many more are held than were. */
+  readonly grown: number;
+  /** What others have leased. */
+  readonly others: ByPeriod;
+  /** Parts wanted. */
+  readonly wanted: number;
+  /** What was used without the store. */
+  readonly unpaid: number;
+}
+
+/** One bucket. Parts are as in {@link PARTS}. */
+export class Bucket {
+  #limit: number;
+  /** Of the level: what others may lease, and when that was right. */
+  #level: number;
+  #at: number;
+  #others: ByPeriod = [0, 0];
+  /** Of the lease: what is left of it, below zero is owed; and what the store knows of it. */
+  #held = 0;
+  #written: WrittenLease = { parts: 0, period: -1 };
+  /** Taken since it was last looked at how fast, and how fast that was: parts a millisecond. */
+  #taken = 0;
+  #measuredAt: number;
+  #pace = 0;
+  /** What a request takes, as of late. */
+  #usual = 0;
+  #waiting = 0;
+  #askAfter = 0;
+  #outage: Outage | undefined;
+
+  /** A full one. */
+  constructor(limit: number, now: number) {
+    this.#limit = limit;
+    this.#level = limit * PARTS;
+    this.#at = now;
+    this.#measuredAt = now;
+  }
+
+  /** Tokens a minute. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Whether it counts for itself, as the store does not answer. */
+  get isAlone(): boolean {
+    return this.#outage !== undefined;
+  }
+
+  /** Whether the store is to be told: of a rest of a lease, or of what is owed. */
+  get isHeld(): boolean {
+    return this.#held !== 0 || this.#outage !== undefined;
+  }
+
+  /** Moves what is left by the change of the limit: what was used stays used. */
+  setLimit(limit: number, now: number): void {
+    if (limit === this.#limit) return;
+    this.#refill(now);
+    this.#level += (limit - this.#limit) * PARTS;
+    this.#limit = limit;
+    this.#outage?.setLimit(limit, now);
+  }
+
+  /** Parts that are left, as far as is known: of the shared level and of the lease. */
+  left(now: number): number {
+    if (this.#outage !== undefined) return this.#outage.left(now);
+    this.#refill(now);
+    return this.#level + this.#held;
+  }
+
+  /** Milliseconds until it holds so many parts. */
+  msUntil(parts: number, now: number): number {
+    if (this.#outage !== undefined) return this.#outage.msUntil(parts, now);
+    const left = this.left(now);
+    if (left >= parts) return 0;
+    return this.#limit > 0 ? (parts - left) / this.#limit : Infinity;
+  }
+
+  /** Milliseconds until it admits a request for so many parts, where it does not now. */
+  msUntilAdmits(parts: number, now: number): number {
+    return Math.max(this.msUntil(parts, now), this.#askAfter - now, 0);
+  }
+
+  /** Whether so many parts can be taken. */
+  look(parts: number, standing: Standing): Look {
+    const { now, usableUntil, replicas } = standing;
+    if (this.#outage !== undefined) return this.#outage.admits(parts, now) ? "covered" : "dry";
+    if (this.left(now) < parts) return Math.abs(now - standing.heardAt) < DRY_MS ? "dry" : "ask";
+    const ahead = replicas === 1 ? this.#limit * PARTS * AHEAD_SHARE : 0;
+    if (this.#held + ahead >= parts && now < usableUntil) return "covered";
+    return now < this.#askAfter && Math.abs(now - standing.heardAt) < DRY_MS ? "dry" : "ask";
+  }
+
+  /** Takes parts. Look first. */
+  take(parts: number): void {
+    this.#taken += parts;
+    this.#usual = this.#usual === 0 ? parts : (3 * this.#usual + parts) / 4;
+    if (this.#outage !== undefined) this.#outage.take(parts);
+    else this.#held -= parts;
+  }
+
+  /** Gives parts back; takes more where they are less than zero. */
+  give(parts: number, now: number): void {
+    if (this.#outage !== undefined) return this.#outage.give(parts, now);
+    this.#refill(now); // first: what ran over meanwhile is lost; what runs over now, at the next look
+    this.#held += parts;
+  }
+
+  /** Notes that a request waits for parts, or no longer. */
+  wait(parts: number): void {
+    this.#waiting += parts;
+  }
+
+  /** Counts for itself from now on, within its share of the limit. */
+  beAlone({ now, replicas, usableUntil }: Standing): void {
+    if (this.#outage !== undefined) return;
+    this.#refill(now);
+    const own = now < usableUntil ? this.#held : Math.min(this.#held, 0);
+    const level = own + (this.#level > 0 ? this.#level / replicas : this.#level);
+    this.#outage = new Outage({ limit: this.#limit, replicas, level, now });
+  }
+
+  /** Whether the lease should be made larger, smaller or be paid for, beside the requests. */
+  isDue({ now, replicas, usableUntil }: Standing): boolean {
+    if (this.#outage !== undefined) return false;
+    const extra = this.#extra(replicas);
+    if (this.#held < 0 || this.#held > 2 * extra + this.#usual) return true;
+    if (this.#held > 0 && usableUntil - now < RENEWED_MS) return true;
+    return this.#held < extra / 3 && now >= this.#askAfter &&
+      this.left(now) - this.#held >= this.#usual;
+  }
+
+  /** Takes over what the store says. */
+  learn(stored: StoredBucket | undefined, { at, period }: { at: number; period: number }): void {
+    const limit = this.#limit;
+    if (stored === undefined) {
+      this.#others = [0, 0];
+      this.#level = limit * PARTS;
+    } else {
+      this.#others = leasedByOthers(stored, { period, own: this.#written });
+      this.#level = stored.level + (limit - stored.limit) * PARTS;
+    }
+    this.#at = at;
+    const room = limit * PARTS - sumOf(this.#others);
+    this.#level = Math.min(this.#level, room - this.#held);
+  }
+
+  /** What to lease: what requests wait for, and some beyond, or nothing. */
+  plan({ now, replicas }: Standing, { stored, period, isIdle }: PlanOptions): Plan {
+    this.#others = stored === undefined
+      ? [0, 0]
+      : leasedByOthers(stored, { period, own: this.#written });
+    this.#refill(now);
+    const unpaid = this.#outage?.unpaid(now) ?? 0;
+    const left = this.#level + this.#held - unpaid;
+    const wanted = isIdle ? 0 : this.#waiting + this.#extra(replicas);
+    const held = Math.max(0, Math.min(wanted, left));
+    const grown = held - this.#held + unpaid;
+    return { held, level: left - held, grown, others: this.#others, wanted, unpaid };
+  }
+
+  /** What a plan gives back is out of reach before others may take it; undone where the plan was not written. */
+  giveUp({ grown }: Plan, { undo = false } = {}): void {
+    if (grown < 0) this.#grow(undo ? -grown : grown);
+  }
+
+  /** Notes that a plan is written. */
+  wrote(plan: Plan, { standing, period }: { standing: Standing; period: number }): void {
+    const { now, replicas, random } = standing;
+    // What was taken or given meanwhile stays so: the plan is applied by its change.
+    if (plan.grown > 0) this.#grow(plan.grown);
+    this.#held -= plan.unpaid;
+    this.#written = { parts: plan.held, period };
+    if (this.#outage !== undefined) {
+      const since = this.#outage.unpaid(now) - plan.unpaid;
+      this.#held -= Math.max(0, since);
+      this.#outage = undefined;
+    }
+    this.#measure(now);
+    const isShort = replicas > 1 && plan.held < plan.wanted;
+    this.#askAfter = isShort ? this.#nextTry(now, random()) : 0;
+  }
+
+  #nextTry(now: number, chance: number): number {
+    const each = this.#usual / this.#limit;
+    const spread = Math.min(Math.max(each, SPREAD_MS.least), SPREAD_MS.most);
+    return now + this.msUntil(this.#usual, now) + spread * chance;
+  }
+
+  #grow(parts: number): void {
+    this.#held += parts;
+    this.#level -= parts;
+  }
+
+  #measure(now: number): void {
+    const elapsed = now - this.#measuredAt;
+    if (elapsed < LEAST_MEASURED_MS) return;
+    const pace = this.#taken / elapsed;
+    this.#pace = this.#pace === 0 ? pace : (this.#pace + pace) / 2;
+    this.#taken = 0;
+    this.#measuredAt = now;
+  }
+
+  /** What to hold beyond the need. Less than a request takes is of no use. */
+  #extra(replicas: number): number {
+    const whole = this.#limit * PARTS;
+    const wanted = Math.max(
+      this.#pace * LASTS_MS,
+      whole * LEAST_SHARE,
+      this.#usual * LEAST_REQUESTS,
+    );
+    const extra = Math.min(wanted, whole * LEASED_SHARE / replicas);
+    return extra < this.#usual ? 0 : Math.floor(extra);
+  }
+
+  #refill(now: number): void {
+    const at = laterOf(this.#at, now);
+    const left = this.#level + this.#held + this.#limit * Math.max(0, at - this.#at);
+    const room = this.#limit * PARTS - sumOf(this.#others);
+    this.#level = Math.min(left, room) - this.#held;
+    this.#at = at;
+  }
+}
