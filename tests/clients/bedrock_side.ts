@@ -83,7 +83,9 @@ function reasoningOf(block: Json): { text: unknown; signature: unknown }[] {
 
 /** Every request to a model so far. */
 export function bedrockRequests({ simulator }: Harness): BedrockRequest[] {
-  return simulator.requests.filter(({ path }) => /\/(invoke|converse)(-|$)/.test(path)).map(
+  return simulator.requests.filter(({ path }) =>
+    /\/(invoke|converse)(-|$)|^\/anthropic\/v1\/messages$/.test(path)
+  ).map(
     ({ path, text }) => {
       const body = JSON.parse(text);
       const turns: Turn[] = body.messages.map(({ role, content }: Json) => ({

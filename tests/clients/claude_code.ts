@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { withHarness } from "../harness.ts";
 import { claude, programOf, VERSIONS } from "./claude_code_program.ts";
 
-const BASH = ["--allowedTools", "Bash"];
+const allowedTools = ["Bash"];
 
 for (const version of VERSIONS) {
   Deno.test(`Claude Code ${version} is installed for these tests`, async () => {
@@ -15,7 +15,7 @@ for (const version of VERSIONS) {
 
 Deno.test("Claude Code runs a Bash tool through invoke, and its result arrives well formed", async () => {
   await withHarness({}, async (harness) => {
-    const answer = await claude(harness, "run the tool", { args: BASH });
+    const answer = await claude(harness, "run the tool", { allowedTools });
     assert.equal(answer.code, 0, answer.stderr);
     assert.equal(answer.isError, false);
     assert.match(answer.result, /The tool said: outcrop-tool-ok/);
@@ -40,7 +40,8 @@ for (const model of ["claude-opus-5-5", "claude-sonnet-4-5"]) {
     const config = 'models: { aliases: { "claude-*": qwen.qwen3-coder-30b-a3b-v1:0 } }\n';
     await withHarness({ config }, async (harness) => {
       const answer = await claude(harness, "run the tool", {
-        args: [...BASH, "--model", model],
+        allowedTools,
+        model,
       });
       assert.equal(answer.code, 0, answer.stderr);
       assert.equal(answer.isError, false);

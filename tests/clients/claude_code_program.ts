@@ -46,16 +46,30 @@ export function environmentOf(
 export interface ClaudeOptions {
   /** Which Claude Code. @default "2.1.330" */
   version?: Version;
-  /** Further arguments. */
-  args?: readonly string[];
+  /** Model's name. */
+  model?: string;
+  /** Tools it may use without asking. */
+  allowedTools?: readonly string[];
+  /** MCP servers by name: none but these are known. */
+  mcpServers?: Readonly<Record<string, McpServer>>;
   /** Further variables of the environment. */
   env?: Readonly<Record<string, string>>;
   /** Files of the working directory, by name. */
   files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
-/** What came of it. */
-export interface Run {
+/** An MCP server over stdio. */
+export interface McpServer {
+  /** Program. */
+  readonly command: string;
+  /** Its arguments. */
+  readonly args: string[];
+  /** Its environment. */
+  readonly env: Record<string, string>;
+}
+
+/** How it ended. */
+export interface Ending {
   /** Exit code. */
   readonly code: number;
   /** Its last words. */
@@ -64,19 +78,31 @@ export interface Run {
   readonly isError: boolean;
   /** What it wrote besides. */
   readonly stderr: string;
+}
+
+/** What came of it. */
+export interface Run extends Ending {
   /** What went between it and the gateway. */
   readonly exchanged: readonly Exchanged[];
 }
 
+/** Where a run takes place. */
+export interface Place {
+  /** Working directory, and home. */
+  readonly home: string;
+  /** Its whole environment. */
+  readonly env: Record<string, string>;
+}
+
 /**
- * Runs Claude Code with one prompt to its end. `{cwd}` in the prompt and in arguments stands for its working directory.
+ * Gives a run a home of its own, and looks on what goes between it and the gateway.
  *
  * @throws {AssertionError} If the gateway refused any of its requests
  */
-export async function claude(
+export async function watched(
   harness: Harness,
-  prompt: string,
-  { version = "2.1.330", args = [], env = {}, files = {} }: ClaudeOptions = {},
+  { files = {}, env = {} }: ClaudeOptions,
+  run: (place: Place) => Promise<Ending>,
 ): Promise<Run> {
   const home = await Deno.makeTempDir();
   const witness = startWitness(harness.url);
@@ -85,11 +111,43 @@ export async function claude(
       const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
       await Deno.writeFile(`${home}/${name}`, bytes);
     }
-    const told = ["-p", prompt, "--output-format", "json", ...args];
-    const command = new Deno.Command(programOf(version), {
-      args: told.map((arg) => arg.replaceAll("{cwd}", home)),
+    const usual = environmentOf(home, { url: witness.url, key: harness.key });
+    const ending = await run({ home, env: { ...usual, ...env } });
+    assertNeverRefused(witness.exchanged);
+    return { ...ending, exchanged: witness.exchanged };
+  } finally {
+    await witness.close();
+    await Deno.remove(home, { recursive: true });
+  }
+}
+
+function argumentsOf({ model, allowedTools, mcpServers }: ClaudeOptions): string[] {
+  return [
+    ...(model === undefined ? [] : ["--model", model]),
+    ...(mcpServers === undefined
+      ? []
+      : ["--mcp-config", JSON.stringify({ mcpServers }), "--strict-mcp-config"]),
+    ...(allowedTools === undefined ? [] : ["--allowedTools", ...allowedTools]),
+  ];
+}
+
+/** Runs Claude Code with one prompt to its end. `{cwd}` in the prompt stands for its working directory. */
+export function claude(
+  harness: Harness,
+  prompt: string,
+  options: ClaudeOptions = {},
+): Promise<Run> {
+  return watched(harness, options, async ({ home, env }) => {
+    const command = new Deno.Command(programOf(options.version ?? "2.1.330"), {
+      args: [
+        "-p",
+        prompt.replaceAll("{cwd}", home),
+        "--output-format",
+        "json",
+        ...argumentsOf(options),
+      ],
       clearEnv: true,
-      env: { ...environmentOf(home, { url: witness.url, key: harness.key }), ...env },
+      env,
       cwd: home,
       stdin: "null",
       stdout: "piped",
@@ -98,16 +156,11 @@ export async function claude(
     const { code, stdout, stderr } = await command.output();
     const text = new TextDecoder().decode(stdout);
     const answer = text.trim() === "" ? {} : JSON.parse(text);
-    assertNeverRefused(witness.exchanged);
     return {
       code,
       result: String(answer.result ?? ""),
       isError: answer.is_error === true,
       stderr: new TextDecoder().decode(stderr),
-      exchanged: witness.exchanged,
     };
-  } finally {
-    await witness.close();
-    await Deno.remove(home, { recursive: true });
-  }
+  });
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { call } from "../../src/simulator/plan.ts";
 import { type Harness, withHarness } from "../harness.ts";
+import { agent } from "./agent_sdk_program.ts";
 import { type BedrockRequest, bedrockRequests, textOf } from "./bedrock_side.ts";
 import { claude, type ClaudeOptions, type Run, type Version } from "./claude_code_program.ts";
 import { scriptTurns } from "./scripted_turns.ts";
@@ -14,22 +15,73 @@ interface Lane {
   readonly name: string;
   readonly config: string;
   readonly path: RegExp;
+  /** Whose body Bedrock is sent. */
+  readonly wire: "anthropic" | "converse";
+  readonly family: "claude" | "qwen";
 }
 
-const LANES: readonly Lane[] = [
-  { name: "invoke", config: "", path: /anthropic\.claude-.*\/invoke-with-response-stream$/ },
+const INVOKE: Lane = {
+  name: "invoke",
+  config: "",
+  path: /anthropic\.claude-.*\/invoke-with-response-stream$/,
+  wire: "anthropic",
+  family: "claude",
+};
+const CONVERSE: Lane = {
+  name: "converse",
+  config: "models: { claude_route: converse }\n",
+  path: /anthropic\.claude-.*\/converse-stream$/,
+  wire: "converse",
+  family: "claude",
+};
+const QWEN: Lane = {
+  name: "converse as Qwen",
+  config: 'models: { aliases: { "claude-*": qwen.qwen3-vl-235b-a22b } }\n',
+  path: /qwen\.qwen3-vl-235b-a22b\/converse-stream$/,
+  wire: "converse",
+  family: "qwen",
+};
+const MESSAGES: readonly Lane[] = ["messages", "mantle"].map((name) => ({
+  name,
+  config: `models: { claude_route: ${name} }\n`,
+  path: /^\/anthropic\/v1\/messages$/,
+  wire: "anthropic",
+  family: "claude",
+}));
+
+/** Who is run, as what, and on which lanes. */
+interface Client {
+  readonly name: string;
+  readonly version: Version;
+  readonly model: string;
+  readonly lanes: readonly Lane[];
+  readonly run: typeof claude;
+}
+
+const LANES = [INVOKE, CONVERSE, QWEN];
+const CLIENTS: readonly Client[] = [
   {
-    name: "converse",
-    config: "models: { claude_route: converse }\n",
-    path: /anthropic\.claude-.*\/converse-stream$/,
+    name: "Claude Code 2.1.330",
+    version: "2.1.330",
+    model: "claude-opus-5-5",
+    lanes: [...LANES, ...MESSAGES],
+    run: claude,
   },
   {
-    name: "converse as Qwen",
-    config: 'models: { aliases: { "claude-*": qwen.qwen3-coder-30b-a3b-v1:0 } }\n',
-    path: /qwen\.qwen3-coder-30b-a3b-v1%3A0\/converse-stream$/,
+    name: "Claude Code 2.1.197",
+    version: "2.1.197",
+    model: "claude-opus-4-8",
+    lanes: LANES,
+    run: claude,
+  },
+  {
+    name: "the Agent SDK",
+    version: "2.1.330",
+    model: "claude-opus-5-5",
+    lanes: LANES,
+    run: agent,
   },
 ];
-const MODELS = { "2.1.330": "claude-opus-5-5", "2.1.197": "claude-opus-4-8" } as const;
 
 /** A red square of eight by eight. */
 const PNG =
@@ -38,37 +90,33 @@ const PNG =
 /** 90 letters with `mcp__outcrop__` before it. */
 const LONG = "say_a_word_about_the_city_whose_name_is_given_in_a_way_that_nobody_forgets_s";
 
-function mcpServer(tool: string): string[] {
+function mcpServer(tool: string): Pick<ClaudeOptions, "mcpServers" | "allowedTools"> {
   const script = new URL("./mcp_server.ts", import.meta.url).pathname;
   const args = ["run", "--no-config", "--no-lock", script, tool, "mcp-said"];
   // Deno's cache is this machine's: it would still write to one in the run's home while that is removed.
   const env = { DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno` };
-  const servers = { outcrop: { command: Deno.execPath(), args, env } };
-  return [
-    "--mcp-config",
-    JSON.stringify({ mcpServers: servers }),
-    "--strict-mcp-config",
-    "--allowedTools",
-    `mcp__outcrop__${tool}`,
-  ];
+  return {
+    mcpServers: { outcrop: { command: Deno.execPath(), args, env } },
+    allowedTools: [`mcp__outcrop__${tool}`],
+  };
 }
 
 /** What a scenario has at hand. */
 interface Scene {
-  readonly version: Version;
+  readonly client: Client;
   readonly lane: Lane;
   readonly harness: Harness;
-  /** Runs Claude Code, which must end well, and as many requests reach Bedrock as it makes: none is sent twice. */
+  /** Runs the client, which must end well, and as many requests reach Bedrock as it makes: none is sent twice. */
   run(prompt: string, options?: ClaudeOptions): Promise<{ run: Run; requests: BedrockRequest[] }>;
 }
 
 async function runOf(
-  { version, lane, harness }: Omit<Scene, "run">,
+  { client, lane, harness }: Omit<Scene, "run">,
   prompt: string,
   options: ClaudeOptions = {},
 ): Promise<{ run: Run; requests: BedrockRequest[] }> {
-  const args = ["--model", MODELS[version], ...options.args ?? []];
-  const run = await claude(harness, prompt, { ...options, version, args });
+  const { version, model } = client;
+  const run = await client.run(harness, prompt, { ...options, version, model });
   assert.equal(run.code, 0, `${run.result}\n${run.stderr}`);
   assert.equal(run.isError, false, run.result);
   const requests = bedrockRequests(harness);
@@ -78,12 +126,12 @@ async function runOf(
   return { run, requests };
 }
 
-function scenario(what: string, test: (scene: Scene) => Promise<void>, versions?: Version[]): void {
-  for (const version of versions ?? Object.keys(MODELS) as Version[]) {
-    for (const lane of LANES) {
-      Deno.test(`Claude Code ${version} on ${lane.name} ${what}`, () =>
+function scenario(what: string, test: (scene: Scene) => Promise<void>): void {
+  for (const client of CLIENTS) {
+    for (const lane of client.lanes) {
+      Deno.test(`${client.name} on ${lane.name} ${what}`, () =>
         withHarness({ config: lane.config }, (harness) => {
-          const scene = { version, lane, harness };
+          const scene = { client, lane, harness };
           return test({ ...scene, run: (prompt, options) => runOf(scene, prompt, options) });
         }));
     }
@@ -93,7 +141,7 @@ function scenario(what: string, test: (scene: Scene) => Promise<void>, versions?
 scenario("runs a Bash tool", async ({ run }) => {
   const { run: { result }, requests } = await run(
     '[[sim:tool Bash {"command":"printf \'%s\' outcrop-$((40 + 2))"}]] go',
-    { args: ["--allowedTools", "Bash"] },
+    { allowedTools: ["Bash"] },
   );
   assert.match(result, /^The tool said: outcrop-42/);
   assert.equal(requests.length, 2);
@@ -103,12 +151,12 @@ scenario("runs a Bash tool", async ({ run }) => {
 
 scenario("reads an image, and the model is shown it", async ({ run, lane }) => {
   const { requests } = await run('[[sim:tool Read {"file_path":"{cwd}/red.png"}]] look', {
-    args: ["--allowedTools", "Read"],
+    allowedTools: ["Read"],
     files: { "red.png": Uint8Array.fromBase64(PNG) },
   });
   assert.equal(requests.length, 2);
   const [result] = requests[1]?.results ?? [];
-  const beside = lane.name === "converse as Qwen"; // which takes no images in a tool's result
+  const beside = lane.family === "qwen"; // which takes no images in a tool's result
   assert.deepEqual(result?.images, beside ? [] : [PNG]);
   assert.deepEqual(requests[1]?.images, beside ? [PNG] : []);
 });
@@ -116,13 +164,13 @@ scenario("reads an image, and the model is shown it", async ({ run, lane }) => {
 scenario("replays thinking to who signed it", async ({ run, lane }) => {
   const { run: { result, exchanged }, requests } = await run(
     '[[sim:think Bash {"command":"echo thought"}]] go',
-    { args: ["--allowedTools", "Bash"] },
+    { allowedTools: ["Bash"] },
   );
   assert.match(result, /^The tool said: thought/);
   assert.equal(requests.length, 2);
   assert.ok(exchanged.at(-1)?.sent.includes("Let me think about this for a moment."));
   const replayed = requests[1]?.reasoning ?? [];
-  if (lane.name === "converse as Qwen") return assert.deepEqual(replayed, []);
+  if (lane.family === "qwen") return assert.deepEqual(replayed, []);
   assert.equal(replayed.length, 1);
   assert.equal(replayed[0]?.text, "Let me think about this for a moment.");
   // The simulator refuses any signature but its own for that very text.
@@ -134,14 +182,14 @@ scenario("calls an MCP tool whose name has 90 letters", async ({ run, lane }) =>
   assert.equal(name.length, 90);
   const { run: { result }, requests } = await run(
     '[[sim:tool mcp__outcrop__say* {"city":"Paris"}]] go',
-    { args: mcpServer(LONG), env: { ENABLE_TOOL_SEARCH: "false" } },
+    { ...mcpServer(LONG), env: { ENABLE_TOOL_SEARCH: "false" } },
   );
   assert.equal(result, 'The tool said: mcp-said {"city":"Paris"}');
   assert.equal(requests.length, 2);
   assert.equal(requests[1]?.results[0]?.text, 'mcp-said {"city":"Paris"}');
   for (const { tools } of requests) {
     const [offered = ""] = tools.filter((tool) => tool.startsWith("mcp__outcrop__"));
-    if (lane.name === "invoke") assert.equal(offered, name);
+    if (lane.wire === "anthropic") assert.equal(offered, name);
     else assert.match(offered, /^mcp__outcrop__say_\w{1,}_[0-9a-f]{10}$/);
   }
 });
@@ -151,7 +199,10 @@ scenario("searches for a tool, and calls what it found", async ({ run, lane, har
     call("ToolSearch", { query: "select:mcp__outcrop__ping", max_results: 1 }),
     call("mcp__outcrop__ping", { city: "Paris" }),
   ]);
-  const { run: { result }, requests } = await run("find the tool", { args: mcpServer("ping") });
+  const { run: { result }, requests } = await run("find the tool", {
+    ...mcpServer("ping"),
+    env: { ENABLE_TOOL_SEARCH: "true" }, // off in 2.1.197 unless asked for
+  });
   assert.equal(result, 'The tool said: mcp-said {"city":"Paris"}');
   assert.equal(requests.length, 3);
   assert.ok(!requests[0]?.tools.includes("mcp__outcrop__ping"));
@@ -159,7 +210,7 @@ scenario("searches for a tool, and calls what it found", async ({ run, lane, har
     assert.ok(tools.includes("mcp__outcrop__ping"), tools.join());
     const found = turns.flatMap(({ blocks }) => blocks).filter((block) =>
       JSON.stringify(block).includes(
-        lane.name === "invoke"
+        lane.wire === "anthropic"
           ? '{"type":"tool_reference","tool_name":"mcp__outcrop__ping"}'
           : "Tool loaded: mcp__outcrop__ping",
       )
@@ -170,7 +221,7 @@ scenario("searches for a tool, and calls what it found", async ({ run, lane, har
     requests[2]?.results.map(({ text }) => text).at(-1),
     'mcp-said {"city":"Paris"}',
   );
-}, ["2.1.330"]);
+});
 
 scenario("shows how much of the context is used", async ({ run, harness }) => {
   const { run: { result, exchanged } } = await run("/context");
@@ -195,7 +246,7 @@ scenario("instructs in mid-conversation", async ({ run, lane }) => {
   const told = systemTexts(exchanged.at(-1)?.sent ?? "");
   assert.equal(told.length, 1);
   const turns = requests[0]?.turns ?? [];
-  if (lane.name !== "converse as Qwen") {
+  if (lane.family !== "qwen") {
     assert.deepEqual(turns.map(({ role }) => role), ["user", "system"]);
     return assert.deepEqual(turns.slice(1).map(({ blocks }) => textOf(blocks)), told);
   }
@@ -210,7 +261,7 @@ function folded([text = ""]: readonly string[]): string {
 Deno.test("Claude Code 2.1.330 on invoke instructs Claude Sonnet 5.5, which takes it from the user only", () =>
   withHarness({}, async (harness) => {
     const { exchanged, result } = await claude(harness, "hello", {
-      args: ["--model", "claude-sonnet-5-5"],
+      model: "claude-sonnet-5-5",
     });
     assert.equal(result, "Hello from the simulated model.");
     const [request, ...more] = bedrockRequests(harness);

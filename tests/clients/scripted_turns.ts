@@ -8,7 +8,7 @@ import { ofAnthropic } from "../../src/simulator/conversation.ts";
 import { converseEvents } from "../../src/simulator/converse_wire.ts";
 import type { Plan } from "../../src/simulator/plan.ts";
 import type { Simulator } from "../../src/simulator/simulator.ts";
-import { CONVERSE_WIRE, invokeWire, type Wire } from "../../src/simulator/stream.ts";
+import { CONVERSE_WIRE, invokeWire, SSE_WIRE, type Wire } from "../../src/simulator/stream.ts";
 
 const EMPTY = ofAnthropic({});
 
@@ -20,7 +20,12 @@ export function scriptTurns(simulator: Simulator, plans: readonly Plan[]): void 
       status: 200,
       headers: {},
       stream(route, random) {
-        const wire: Wire = route === "converse" ? CONVERSE_WIRE : invokeWire(random);
+        const wires: Record<typeof route, Wire> = {
+          converse: CONVERSE_WIRE,
+          invoke: invokeWire(random),
+          sse: SSE_WIRE,
+        };
+        const wire = wires[route];
         const events = route === "converse"
           ? converseEvents(plan, EMPTY, random)
           : anthropicEvents("anthropic.scripted", plan, { conversation: EMPTY, metrics: true })
