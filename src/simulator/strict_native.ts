@@ -92,7 +92,8 @@ function checkMessages(body: Json, modelId: string): void {
     const empty = typeof message.content === "string"
       ? message.content.trim() === ""
       : Array.isArray(message.content) && message.content.length === 0;
-    if (empty && !last) {
+    // A system message may be nothing but settings.
+    if (empty && !last && message.output_config === undefined) {
       throw validation(
         `messages.${index}: all messages must have non-empty content except for the optional final assistant message`,
       );

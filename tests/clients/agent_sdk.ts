@@ -1,8 +1,12 @@
-/** The Agent SDK tells turn by turn what its Claude Code did; the scenarios run by it too. */
+/** The Agent SDK: every scenario, and what it tells turn by turn. */
 import assert from "node:assert/strict";
 import { withHarness } from "../harness.ts";
 import { agent } from "./agent_sdk_program.ts";
 import { bedrockRequests } from "./bedrock_side.ts";
+import { AGENT_SDK } from "./lanes.ts";
+import { testScenarios } from "./scenarios.ts";
+
+testScenarios(AGENT_SDK);
 
 const ROUTES = [
   ["invoke", "", /claude-opus-5-5\/invoke-with-response-stream$/],

@@ -52,6 +52,8 @@ export interface ClaudeOptions {
   allowedTools?: readonly string[];
   /** MCP servers by name: none but these are known. */
   mcpServers?: Readonly<Record<string, McpServer>>;
+  /** Further arguments of the program. */
+  args?: readonly string[];
   /** Further variables of the environment. */
   env?: Readonly<Record<string, string>>;
   /** Files of the working directory, by name. */
@@ -121,8 +123,9 @@ export async function watched(
   }
 }
 
-function argumentsOf({ model, allowedTools, mcpServers }: ClaudeOptions): string[] {
+function argumentsOf({ model, allowedTools, mcpServers, args = [] }: ClaudeOptions): string[] {
   return [
+    ...args,
     ...(model === undefined ? [] : ["--model", model]),
     ...(mcpServers === undefined
       ? []

@@ -5,7 +5,13 @@
 const HERE = new URL(".", import.meta.url).pathname;
 const CACHE = `${HERE}.cache`;
 const INSTALLED = `${CACHE}/installed.json`;
-const TESTS = ["claude_code.ts", "claude_code_scenarios.ts", "agent_sdk.ts"];
+const TESTS = [
+  "claude_code.ts",
+  "claude_code_2_1_330.ts",
+  "claude_code_2_1_197.ts",
+  "claude_code_models.ts",
+  "agent_sdk.ts",
+];
 
 const CLAUDE_CODE = "npm:@anthropic-ai/claude-code-linux-x64";
 /** Claude Code's programs themselves, without the script that would choose one for the platform. */
@@ -57,6 +63,12 @@ async function install(): Promise<void> {
 
 await install();
 const tests = new Deno.Command(Deno.execPath(), {
-  args: ["run", "--allow-all", `${HERE}../run.ts`, ...TESTS.map((file) => `${HERE}${file}`)],
+  args: [
+    "run",
+    "--allow-all",
+    `${HERE}../run.ts`,
+    "--parallel", // the files: clients wait more than they work
+    ...TESTS.map((file) => `${HERE}${file}`),
+  ],
 });
 Deno.exit((await tests.spawn().status).code);

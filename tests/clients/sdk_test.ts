@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import Anthropic1 from "@anthropic-ai/sdk";
 import Anthropic0 from "@anthropic-ai/sdk-0";
 import { type Harness, withHarness } from "../harness.ts";
+import { startWitness } from "./witness.ts";
 
 const TOOL = {
   name: "get_weather",
@@ -15,7 +16,11 @@ const TOOL = {
 };
 
 /** The two SDKs' clients are of different classes, with the same calls as far as these tests go. */
-function clientOf(version: string, { url, key }: Harness, maxRetries: number = 0): Anthropic1 {
+function clientOf(
+  version: string,
+  { url, key }: Pick<Harness, "url" | "key">,
+  maxRetries: number = 0,
+): Anthropic1 {
   const options = { baseURL: url, apiKey: key, maxRetries };
   return version === "1.x"
     ? new Anthropic1(options)
@@ -126,5 +131,47 @@ for (const version of ["1.x", "0.x"]) {
       });
       assert.ok(input_tokens > 0);
     });
+  }
+}
+
+for (const claude_route of ["invoke", "converse"]) {
+  for (const stream of [false, true]) {
+    const how = `${claude_route}, ${stream ? "streamed" : "whole"}`;
+    Deno.test(`the Anthropic SDK 1.x runs tools by itself, without the threads that it asks for first, on ${how}`, () =>
+      withHarness({ config: `models: { claude_route: ${claude_route} }\n` }, async (harness) => {
+        const witness = startWitness(harness.url);
+        try {
+          const { messages } = clientOf("1.x", { ...harness, url: witness.url }).beta;
+          const params = {
+            model: "claude-opus-5-5",
+            max_tokens: 500,
+            messages: [{ role: "user" as const, content: "use the tool" }],
+            tools: [{
+              ...TOOL,
+              type: "custom" as const,
+              run: ({ city }: { city: string }) => `sunny in ${city}`,
+              parse: (input: unknown) => input as { city: string },
+            }],
+          };
+          const { content } = stream
+            ? await messages.toolRunner({ ...params, stream })
+            : await messages.toolRunner(params);
+          assert.deepEqual(
+            content.map((block) => block.type === "text" ? block.text : block.type),
+            ["The tool said: sunny in Paris"],
+          );
+          const [first, ...rest] = witness.exchanged;
+          assert.equal(JSON.parse(first?.sent ?? "{}").thread.type, "create");
+          assert.equal(first?.status, 400);
+          assert.equal(
+            JSON.parse(first?.answer ?? "{}").error.details.error_code,
+            "thread_unsupported_request",
+          );
+          assert.deepEqual(rest.map(({ status }) => status), [200, 200]);
+          assert.ok(rest.every(({ sent }) => !("thread" in JSON.parse(sent))));
+        } finally {
+          await witness.close();
+        }
+      }));
   }
 }

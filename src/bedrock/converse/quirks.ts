@@ -90,7 +90,6 @@ const CLAUDE: Quirks = {
   topK: "top_k",
   stopSequences: "native",
   cache: ["system", "messages", "tools"],
-  cacheHour: true,
   toolResultImages: "inside",
   toolResultStatus: true,
   thinking: "claude",
@@ -100,7 +99,7 @@ const CLAUDE: Quirks = {
   cites: true,
 };
 /** Before the 4.5 generation. */
-const CLAUDE_OLD: Quirks = { ...CLAUDE, cacheHour: false, format: "tool", strictTools: false };
+const CLAUDE_OLD: Quirks = { ...CLAUDE, format: "tool", strictTools: false };
 const CLAUDE_NO_SAMPLING: Quirks = {
   ...CLAUDE,
   sampling: "none",
@@ -222,6 +221,6 @@ export function quirksOf(baseId: string, facts?: ModelFacts): Quirks {
   const quirks = rowOf(baseId);
   if (quirks.thinking !== "claude") return facts === undefined ? quirks : by(facts, quirks);
   // What is so on every route is told once, in the table of Claude's features.
-  const { prefill, systemMessages, thinkingDisplay } = claudeFeatures(baseId);
-  return { ...quirks, prefill, systemTurns: systemMessages, thinkingDisplay };
+  const { prefill, systemMessages, thinkingDisplay, cacheHour } = claudeFeatures(baseId);
+  return { ...quirks, prefill, systemTurns: systemMessages, thinkingDisplay, cacheHour };
 }

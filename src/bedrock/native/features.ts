@@ -27,6 +27,8 @@ export interface ClaudeFeatures {
   readonly thinkingDisplay: boolean;
   /** Which `output_config.effort` it takes, least first. */
   readonly efforts: readonly string[];
+  /** Whether a cache mark may live for an hour. */
+  readonly cacheHour: boolean;
   /** Whether the context of a million tokens must be asked for by a beta. */
   readonly longContextBeta: boolean;
 }
@@ -42,9 +44,10 @@ const V45: ClaudeFeatures = {
   thinking: ["enabled", "disabled"],
   thinkingDisplay: false,
   efforts: [],
+  cacheHour: true,
   longContextBeta: false,
 };
-const OLD: ClaudeFeatures = { ...V45, formats: false };
+const OLD: ClaudeFeatures = { ...V45, formats: false, cacheHour: false };
 const V46: ClaudeFeatures = {
   ...V45,
   countTokens: false,

@@ -66,11 +66,18 @@ class Rewriter {
     return without(value, field);
   }
 
-  /** `scope` shares a cache between conversations of one organisation; Bedrock has no such thing. */
+  /**
+   * `scope` shares a cache between conversations of one organisation; Bedrock has no such thing. And older models
+   * keep no cache for an hour.
+   */
   cacheControl<T extends { readonly cache_control?: ContentBlock["cache_control"] }>(value: T): T {
     const control = value.cache_control;
-    if (typeof control !== "object" || control === null || !("scope" in control)) return value;
-    return { ...value, cache_control: this.drop(control, "scope", "cache_control.scope") };
+    if (typeof control !== "object" || control === null) return value;
+    const unscoped = this.drop(control, "scope", "cache_control.scope");
+    const kept = control.ttl === "1h" && !claudeFeatures(this.#options.baseId).cacheHour
+      ? this.drop(unscoped, "ttl", "cache_control.ttl")
+      : unscoped;
+    return kept === control ? value : { ...value, cache_control: kept };
   }
 
   block(block: ContentBlock): ContentBlock | undefined {
@@ -164,9 +171,9 @@ class Rewriter {
       const tools = mapShared(body.tools, (tool) => this.tool(tool));
       if (tools !== body.tools) changes.tools = tools;
     }
-    let result: MessagesRequest = Object.keys(changes).length === 0
-      ? body
-      : { ...body, ...changes };
+    let result: MessagesRequest = this.cacheControl(
+      Object.keys(changes).length === 0 ? body : { ...body, ...changes },
+    );
     const undisplayed = features.thinkingDisplay ? undefined : withoutDisplay(result.thinking);
     if (undisplayed !== undefined) {
       this.dropped.add("thinking.display");

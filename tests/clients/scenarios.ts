@@ -1,87 +1,15 @@
 /**
- * What people do with Claude Code, by both versions of it and on every route: the simulator refuses what Bedrock
- * refuses, and nothing of it may reach the client.
+ * What people do with Claude Code, on every route: the simulator refuses what Bedrock refuses, and nothing of it may
+ * reach the client.
+ * @module
  */
 import assert from "node:assert/strict";
 import { call } from "../../src/simulator/plan.ts";
 import { type Harness, withHarness } from "../harness.ts";
-import { agent } from "./agent_sdk_program.ts";
 import { type BedrockRequest, bedrockRequests, textOf } from "./bedrock_side.ts";
-import { claude, type ClaudeOptions, type Run, type Version } from "./claude_code_program.ts";
+import type { ClaudeOptions, Run } from "./claude_code_program.ts";
+import type { Client, Lane } from "./lanes.ts";
 import { scriptTurns } from "./scripted_turns.ts";
-
-/** A model and a way to it. */
-interface Lane {
-  readonly name: string;
-  readonly config: string;
-  readonly path: RegExp;
-  /** Whose body Bedrock is sent. */
-  readonly wire: "anthropic" | "converse";
-  readonly family: "claude" | "qwen";
-}
-
-const INVOKE: Lane = {
-  name: "invoke",
-  config: "",
-  path: /anthropic\.claude-.*\/invoke-with-response-stream$/,
-  wire: "anthropic",
-  family: "claude",
-};
-const CONVERSE: Lane = {
-  name: "converse",
-  config: "models: { claude_route: converse }\n",
-  path: /anthropic\.claude-.*\/converse-stream$/,
-  wire: "converse",
-  family: "claude",
-};
-const QWEN: Lane = {
-  name: "converse as Qwen",
-  config: 'models: { aliases: { "claude-*": qwen.qwen3-vl-235b-a22b } }\n',
-  path: /qwen\.qwen3-vl-235b-a22b\/converse-stream$/,
-  wire: "converse",
-  family: "qwen",
-};
-const MESSAGES: readonly Lane[] = ["messages", "mantle"].map((name) => ({
-  name,
-  config: `models: { claude_route: ${name} }\n`,
-  path: /^\/anthropic\/v1\/messages$/,
-  wire: "anthropic",
-  family: "claude",
-}));
-
-/** Who is run, as what, and on which lanes. */
-interface Client {
-  readonly name: string;
-  readonly version: Version;
-  readonly model: string;
-  readonly lanes: readonly Lane[];
-  readonly run: typeof claude;
-}
-
-const LANES = [INVOKE, CONVERSE, QWEN];
-const CLIENTS: readonly Client[] = [
-  {
-    name: "Claude Code 2.1.330",
-    version: "2.1.330",
-    model: "claude-opus-5-5",
-    lanes: [...LANES, ...MESSAGES],
-    run: claude,
-  },
-  {
-    name: "Claude Code 2.1.197",
-    version: "2.1.197",
-    model: "claude-opus-4-8",
-    lanes: LANES,
-    run: claude,
-  },
-  {
-    name: "the Agent SDK",
-    version: "2.1.330",
-    model: "claude-opus-5-5",
-    lanes: LANES,
-    run: agent,
-  },
-];
 
 /** A red square of eight by eight. */
 const PNG =
@@ -126,8 +54,15 @@ async function runOf(
   return { run, requests };
 }
 
+const SCENARIOS: [what: string, test: (scene: Scene) => Promise<void>][] = [];
+
 function scenario(what: string, test: (scene: Scene) => Promise<void>): void {
-  for (const client of CLIENTS) {
+  SCENARIOS.push([what, test]);
+}
+
+/** Declares a test of every scenario on each of a client's lanes. */
+export function testScenarios(client: Client): void {
+  for (const [what, test] of SCENARIOS) {
     for (const lane of client.lanes) {
       Deno.test(`${client.name} on ${lane.name} ${what}`, () =>
         withHarness({ config: lane.config }, (harness) => {
@@ -232,7 +167,8 @@ scenario("shows how much of the context is used", async ({ run, harness }) => {
   assert.deepEqual(bedrockRequests(harness), []);
 });
 
-function systemTexts(sent: string): string[] {
+/** Instructions in mid-conversation of a body. */
+export function systemTexts(sent: string): string[] {
   const messages: { role: string; content: string | { text: string }[] }[] =
     JSON.parse(sent).messages;
   return messages.filter(({ role }) => role === "system").map(({ content }) =>
@@ -254,25 +190,10 @@ scenario("instructs in mid-conversation", async ({ run, lane }) => {
   assert.ok(textOf(turns[0]?.blocks ?? []).endsWith(folded(told)));
 });
 
-function folded([text = ""]: readonly string[]): string {
+/** Such an instruction, where it became text of the user's. */
+export function folded([text = ""]: readonly string[]): string {
   return `<system-reminder>\n${text.trim()}\n</system-reminder>`;
 }
-
-Deno.test("Claude Code 2.1.330 on invoke instructs Claude Sonnet 5.5, which takes it from the user only", () =>
-  withHarness({}, async (harness) => {
-    const { exchanged, result } = await claude(harness, "hello", {
-      model: "claude-sonnet-5-5",
-    });
-    assert.equal(result, "Hello from the simulated model.");
-    const [request, ...more] = bedrockRequests(harness);
-    assert.deepEqual(more, []);
-    assert.match(request?.path ?? "", /claude-sonnet-5-5\/invoke-with-response-stream$/);
-    const told = systemTexts(exchanged.at(-1)?.sent ?? "");
-    assert.equal(told.length, 1);
-    const turns = request?.turns ?? [];
-    assert.ok(turns.every(({ role }) => role === "user"));
-    assert.ok(textOf(turns.at(-1)?.blocks ?? []).endsWith(folded(told)));
-  }));
 
 scenario("goes on where max_tokens cut it off", async ({ run }) => {
   const { run: { result }, requests } = await run("[[sim:stop-max]] go");
