@@ -77,5 +77,10 @@ const GEOGRAPHIES: readonly [RegExp, readonly string[]][] = [
   [/^eu-/, ["eu"]],
   [/^ap-northeast-[13]$/, ["jp", "apac"]],
   [/^ap-southeast-[24]$/, ["au", "apac"]],
+  [/^ap-south-/, ["in", "apac"]],
   [/^ap-/, ["apac"]],
+  [/^sa-/, ["sa"]],
+  [/^me-/, ["me"]],
+  [/^af-/, ["af"]],
+  [/^il-/, ["il"]],
 ];

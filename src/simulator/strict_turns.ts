@@ -83,6 +83,7 @@ export function checkTurns(messages: readonly Json[], modelId: string): void {
       "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
     );
   }
+  checkResults([], contentOf(messages[0]));
   messages.forEach((message, index) => {
     const systemTurn = message.role === "system" && TAKES_SYSTEM.test(modelId);
     if (message.role !== "user" && message.role !== "assistant" && !systemTurn) {
