@@ -29,7 +29,7 @@ export interface HarnessOptions {
   /** Where relative paths of the configuration begin. */
   base?: string;
   /** AWS credentials of the gateway. */
-  credentials?: { accessKeyId: string; secretAccessKey: string } | Error;
+  credentials?: { accessKeyId: string; secretAccessKey: string } | Error | "silent";
   /** Bedrock API key of the gateway, in place of credentials. */
   bearer?: string;
   /** Base URL of Bedrock, instead of the simulator's. */
@@ -77,7 +77,9 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     );
   const loaded = load(options.config ?? "");
   const credentials = options.credentials ?? SIMULATOR_CREDENTIALS;
-  if (!(credentials instanceof Error)) secrets.add(credentials.secretAccessKey);
+  if (typeof credentials === "object" && !(credentials instanceof Error)) {
+    secrets.add(credentials.secretAccessKey);
+  }
   const gateway = await openGateway({
     loaded,
     clock,
@@ -85,7 +87,11 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     log: openLog({ level: "debug", format: "json", write: (line) => log.push(line) }),
     store: secrets.watched(options.store ?? openMemoryStore({ clock })),
     provider: () =>
-      credentials instanceof Error ? Promise.reject(credentials) : Promise.resolve(credentials),
+      credentials === "silent"
+        ? new Promise(() => {})
+        : credentials instanceof Error
+        ? Promise.reject(credentials)
+        : Promise.resolve(credentials),
   });
   const server = startServer(gateway, { hostname: "127.0.0.1", port: 0 });
   const { key } = await gateway.keys.create({ name: "test" });

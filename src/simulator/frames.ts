@@ -62,13 +62,58 @@ export function errorFrame(code: string, message: string): Uint8Array {
   );
 }
 
+/** Bytes that are other than they were: the last checksum's, the prelude's, the length's, a header's, the payload's. */
+export type Flip = "crc" | "prelude" | "length" | "headers" | "payload";
+/** Lengths that are untrue, under a prelude checksum that is right. */
+export type Lie = "longer" | "shorter" | "huge" | "headers_longer" | "no_room";
+
 /** Ways to break a frame. */
-export type Corruption = "crc" | "prelude" | "length";
+export type Corruption = Flip | Lie;
+
+const PRELUDE = 12;
+
+/** Which byte a flip hits. */
+function flippedAt(frame: Uint8Array, how: Flip): number {
+  const headers = new DataView(frame.buffer, frame.byteOffset).getUint32(4);
+  switch (how) {
+    case "length":
+      return 0;
+    case "prelude":
+      return 9;
+    case "headers":
+      return PRELUDE + 3;
+    case "payload":
+      return PRELUDE + headers + 2;
+    case "crc":
+      return frame.byteLength - 1;
+  }
+}
+
+/** The lengths that a lie tells. */
+const LIES: Readonly<Record<Lie, (total: number, headers: number) => [number, number]>> = {
+  longer: (total, headers) => [total + 40, headers],
+  shorter: (total, headers) => [total - 5, headers],
+  huge: (_, headers) => [0xffff_fff0, headers],
+  headers_longer: (total, headers) => [total, headers + 7],
+  no_room: (total) => [total, total],
+};
+
+function isLie(how: Corruption): how is Lie {
+  return how in LIES;
+}
 
 /** The same frame, broken. */
 export function corrupt(frame: Uint8Array, how: Corruption): Uint8Array {
   const broken = frame.slice();
-  const at = how === "prelude" ? 9 : how === "length" ? 0 : broken.byteLength - 1;
+  const view = new DataView(broken.buffer);
+  if (isLie(how)) {
+    const [total, headers] = LIES[how](view.getUint32(0), view.getUint32(4));
+    view.setUint32(0, total);
+    view.setUint32(4, headers);
+    view.setUint32(8, crc32(broken.subarray(0, 8)));
+    return broken;
+  }
+  const at = flippedAt(broken, how);
   broken[at] = (broken[at] ?? 0) ^ 0x5a;
   return broken;
 }

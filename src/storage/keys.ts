@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import { type Answer, VerdictCache } from "./key_cache.ts";
+import { VerdictCache } from "./key_cache.ts";
 import type { KeyFields, KeyRecord, KeyVerdict } from "./key_record.ts";
 import { idOfKey, newKey, renewedKey } from "./key_text.ts";
 import { KeyUses } from "./key_uses.ts";
@@ -42,15 +42,6 @@ function earlier(a: string | undefined, b: string): string {
   return a === undefined || Date.parse(a) > Date.parse(b) ? b : a;
 }
 
-function soonest(textEndsAt: number | undefined, expires_at: string | undefined) {
-  const ends = [
-    textEndsAt ?? Infinity,
-    expires_at === undefined ? Infinity : Date.parse(expires_at),
-  ];
-  const end = Math.min(...ends);
-  return end === Infinity ? undefined : end;
-}
-
 function withUse(record: KeyRecord, last_used_at: string | undefined): KeyRecord {
   return last_used_at === undefined ? record : { ...record, last_used_at };
 }
@@ -67,40 +58,22 @@ export class Keys {
   readonly #cache: VerdictCache;
   readonly #uses: KeyUses;
 
-  private constructor(
-    store: Store,
-    { clock, secret, validWhileDownMs }: {
-      clock: Clock;
-      secret: Buffer;
-      validWhileDownMs: number;
-    },
-  ) {
+  private constructor(store: Store, clock: Clock, secret: Buffer) {
     this.#store = store;
     this.#clock = clock;
     this.#secret = secret;
     this.#uses = new KeyUses(store, clock);
-    const ask = (presented: string) => this.#verify(presented);
-    this.#cache = new VerdictCache(clock, ask, validWhileDownMs);
+    this.#cache = new VerdictCache(clock, (presented) => this.#verify(presented));
   }
 
   /**
    * Opens the keys of a store.
    *
    * @param options.secret The secret of the hash. Default: one made once and kept in the store
-   * @param options.validWhileDownMs How long a verdict counts on while the store does not answer. Default: not at all
    */
-  static async open(
-    store: Store,
-    options: { clock: Clock; secret?: string; validWhileDownMs?: number },
-  ): Promise<Keys> {
-    const { clock, validWhileDownMs = 0 } = options;
-    const secret = Buffer.from(options.secret ?? await sharedSecret(store), "utf8");
-    return new Keys(store, { clock, secret, validWhileDownMs });
-  }
-
-  /** Monotonic time at which the store last answered a question about a key. */
-  get answeredAt(): number {
-    return this.#cache.answeredAt;
+  static async open(store: Store, options: { clock: Clock; secret?: string }): Promise<Keys> {
+    const secret = options.secret ?? await sharedSecret(store);
+    return new Keys(store, options.clock, Buffer.from(secret, "utf8"));
   }
 
   /** Makes a key. `key` is its text, here and never again. */
@@ -207,8 +180,7 @@ export class Keys {
   }
 
   /**
-   * Whose key this is, or why it is refused. From memory for 2 s; rejects if the store does not answer and nothing is
-   * known of the key that may count on.
+   * Whose key this is, or why it is refused. From memory for 2 s; rejects if the store does not answer.
    */
   verify(presented: string): KeyVerdict | Promise<KeyVerdict> {
     // Garbage is told by its shape and costs the store nothing.
@@ -216,31 +188,26 @@ export class Keys {
     return this.#cache.get(presented, this.#hash(presented));
   }
 
-  async #verify(presented: string): Promise<Answer> {
+  async #verify(presented: string): Promise<KeyVerdict> {
     const id = idOfKey(presented) ?? "";
     const entry = await this.#store.get<StoredKey>([PARTITION, id]);
     const hash = Buffer.from(this.#hash(presented), "hex");
     const now = this.#clock.now();
     let matches = false;
-    let textEndsAt: number | undefined;
     // An unknown id takes as long as a known one, and no comparison ends early.
     for (
       const { hash: wanted, valid_until } of entry?.value.hashes ??
         [{ hash: NO_HASH.toString("hex") }]
     ) {
-      const endsAt = valid_until === undefined ? undefined : Date.parse(valid_until);
-      const inTime = endsAt === undefined || endsAt > now;
+      const inTime = valid_until === undefined || Date.parse(valid_until) > now;
       const equal = timingSafeEqual(hash, Buffer.from(wanted, "hex"));
-      if (equal && inTime) textEndsAt = endsAt;
       matches = (equal && inTime) || matches;
     }
-    if (entry === undefined || !matches) {
-      return { verdict: { ok: false, reason: "unknown" }, endsAt: undefined };
-    }
+    if (entry === undefined || !matches) return { ok: false, reason: "unknown" };
     const reason = this.#refusal(entry.value);
-    if (reason !== undefined) return { verdict: { ok: false, reason }, endsAt: undefined };
-    const key = publicPart(entry.value);
-    return { verdict: { ok: true, key }, endsAt: soonest(textEndsAt, key.expires_at) };
+    return reason === undefined
+      ? { ok: true, key: publicPart(entry.value) }
+      : { ok: false, reason };
   }
 
   #refusal({ revoked_at, expires_at }: KeyRecord): "revoked" | "expired" | undefined {

@@ -23,6 +23,7 @@ class NativeEvents {
   /** Appends an event; its failure is thrown. */
   take(event: WireEvent, out: WireEvent[]): void {
     if (event.type === "error") throw errorFromEvent(event.text);
+    checkEvent(event);
     if (event.type !== "message_stop") {
       out.push(event);
       return;
@@ -36,6 +37,27 @@ class NativeEvents {
     if (!this.#stopped) {
       throw brokenAnswer("The stream from Amazon Bedrock ended before the message did: try again");
     }
+  }
+}
+
+const BRACE = 0x7b;
+const BRACE_END = 0x7d;
+
+/** Events that are read on their way, whoever wants them: their usage is billed. */
+const READ = new Set(["message_start", "message_delta"]);
+
+/**
+ * What is no JSON must not reach a client. Events that are read are parsed here, once for all; the others, whose bytes
+ * are passed on, are looked at by their ends: enough for what is cut, or put in by a box in between.
+ */
+function checkEvent(event: WireEvent): void {
+  const { bytes } = event;
+  try {
+    if (READ.has(event.type)) void event.value;
+    if (bytes[0] === BRACE && bytes[1] === QUOTE && bytes.at(-1) === BRACE_END) return;
+    JSON.parse(event.text);
+  } catch (error) {
+    throw brokenAnswer("An event of the stream from Amazon Bedrock is no JSON: try again", error);
   }
 }
 
