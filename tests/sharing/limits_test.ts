@@ -1,43 +1,9 @@
 /** Limits that replicas share: how much all of them admit together, and what it costs, in simulated time. */
 import assert from "node:assert/strict";
 import { asyncProperty, constantFrom, integer, record } from "fast-check";
-import { between, seededRandom } from "../../src/simulator/random.ts";
-import { openMemoryStore } from "../../src/storage/memory.ts";
-import type { Store } from "../../src/storage/store.ts";
+import { between } from "../../src/simulator/random.ts";
 import { checkAsyncProperty } from "../seed.ts";
-import { run, SimulatedClock, SimulatedReplica } from "./simulated.ts";
-
-interface World {
-  readonly clock: SimulatedClock;
-  readonly store: Store;
-  readonly random: () => number;
-  readonly replicas: readonly SimulatedReplica[];
-}
-
-/** Replicas of one store; `most` is the longest way to it, and how far clocks are ahead. */
-function open(
-  count: number,
-  { seed, latencyMs = 20, skewMs = 0 }: { seed: number; latencyMs?: number; skewMs?: number },
-): World {
-  const random = seededRandom(seed);
-  const clock = new SimulatedClock();
-  const store = openMemoryStore({ clock });
-  const replicas = Array.from({ length: count }, () => {
-    const latency = [1, between(random, 2, latencyMs)] as const;
-    const ahead = between(random, 0, skewMs);
-    return new SimulatedReplica({ clock, store, random, latencyMs: latency, skewMs: ahead });
-  });
-  return { clock, store, random, replicas };
-}
-
-function sum(list: readonly number[]): number {
-  return list.reduce((total, one) => total + one, 0);
-}
-
-/** What a limit lets through in that time: a full bucket, and what refills. */
-function allowed(limit: number, ms: number): number {
-  return limit * (1 + ms / 60_000);
-}
+import { allowed, burst, open, run, sum } from "./world.ts";
 
 const LIMITS = [20, 60, 240, 600, 3_000];
 
@@ -118,12 +84,17 @@ for (const limit of [1, 3, 7, 60, 1_000]) {
 }
 
 Deno.test("a burst of a whole minute's worth is admitted at once, and what comes after is refused", async () => {
-  const { clock, replicas: [replica] } = open(1, { seed: 1 });
-  const { limits } = replica as SimulatedReplica;
-  const take = () => limits.take([{ bucket: limits.bucket("key", "requests", 600), amount: 1 }]);
-  const taken = Promise.all(Array.from({ length: 650 }, take));
-  await clock.pass(100);
-  assert.equal((await taken).filter((is) => is).length, 600);
+  const world = open(1, { seed: 1 });
+  assert.deepEqual(await burst(world, world.replicas, { count: 650, limit: 600 }), [600]);
+});
+
+Deno.test("what replicas hold is part of the bucket: it is full with them, and not fuller", async () => {
+  const world = open(8, { seed: 1 });
+  for (const pace of [600, 60]) {
+    await run({ ...world, perMinute: () => pace, limit: () => 6_000, ms: 9_000 });
+  }
+  const admitted = sum(await burst(world, world.replicas, { count: 2_000, limit: 6_000 }));
+  assert.ok(admitted > 5_800 && admitted <= 6_110, String(admitted)); // 100 refill in the second of it
 });
 
 Deno.test("in the steady state no request waits for the store, which is called some times a second", async () => {
