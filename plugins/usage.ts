@@ -144,8 +144,8 @@ export function rollupOf(record: CountedRecord): {
   };
 }
 
-/** The end of a day, `days` days after it: it lives as a whole. */
-function endOf(at: string, days: number): number {
+/** Unix milliseconds at which a sum ends: `days` after its day, which lives as a whole. */
+export function rollupEnd(at: string, days: number): number {
   return Date.parse(at.slice(0, 10)) + (days + 1) * DAY_MS;
 }
 
@@ -183,7 +183,7 @@ const usage: PluginFactory = ({ define, z }): Plugin =>
           const { at, id, listed, base_model } = record;
           if (listed === false) tellUnpriced(base_model ?? "");
           const writes: StoreWrite[] = [
-            { ...rollupOf(record), expiresAt: endOf(at, rollup_days) },
+            { ...rollupOf(record), expiresAt: rollupEnd(at, rollup_days) },
           ];
           if (records_days > 0) {
             const expiresAt = Date.parse(at) + records_days * DAY_MS;

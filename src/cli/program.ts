@@ -33,6 +33,7 @@ function buildProgram(): Command {
     .version(VERSION, "-v, --version")
     .showSuggestionAfterError(true)
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .enablePositionalOptions() // options belong to the command that they follow
     .addHelpText("after", "\nExamples:\n  outcrop demo\n  outcrop init && outcrop serve\n");
   for (
     const command of [

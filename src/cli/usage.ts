@@ -8,12 +8,13 @@ import type { LoadedConfig } from "../config/load.ts";
 import { describeStore } from "../storage/open.ts";
 import { prefixedStore } from "../storage/prefixed.ts";
 import type { Store } from "../storage/store.ts";
-import { parseDuration } from "../text/duration.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
 import { openKeys } from "./gateway.ts";
 import { openConfiguredStore } from "./open_store.ts";
+import { sinceOf } from "./since.ts";
 import { terminal } from "./terminal.ts";
+import { usageVerifyCommand } from "./usage_verify.ts";
 import { type Sums, usageCsv, type UsageRow, usageTable } from "./usage_table.ts";
 
 const DAY_MS = 86_400_000;
@@ -41,21 +42,10 @@ export function usageCommand(): Command {
     .addOption(new Option("--json", "print one JSON document").conflicts("csv"))
     .option("--csv", "print CSV")
     .addHelpText("after", "\nExample:\n  outcrop usage --by model --since 30d\n")
-    .action(showUsage);
+    .enablePositionalOptions()
+    .action(showUsage)
+    .addCommand(usageVerifyCommand());
   return withConfigOption(command);
-}
-
-/** Unix milliseconds of `--since`. */
-function sinceOf(text: string, now: number): number {
-  try {
-    const at = /^\d{4}-/.test(text) ? Date.parse(text) : now - parseDuration(text);
-    if (Number.isNaN(at)) throw new SyntaxError(`Cannot read '${text}' as a time: write it as ISO`);
-    if (at > now) throw new RangeError(`Cannot use a time that must have passed: ${text}`);
-    return at;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(`--since: ${reason}`, 2, { cause: error });
-  }
 }
 
 async function showUsage(options: UsageOptions): Promise<void> {

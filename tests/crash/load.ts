@@ -21,7 +21,9 @@ export interface Seen {
   readonly outputTokens: number | null;
 }
 
-const MODELS = ["claude-haiku-4-5", "qwen.qwen3-32b-v1:0", "sim.slow-2"] as const;
+const MODELS = ["claude-haiku-4-5", "qwen.qwen3-32b-v1:0"] as const;
+/** What the simulator does: at once, or a word every 30 ms, so that kills cut streams in their midst. */
+const BEHAVIOURS = ["echo", "echo", "slow-30"] as const;
 
 function failedSeen(id: string | null, status: number): Seen {
   return { id, complete: false, status, error: null, outputTokens: null };
@@ -37,11 +39,12 @@ function streamed(text: string): number | undefined {
 async function ask(url: string, key: string, random: Seeded): Promise<Seen> {
   const stream = random.below(2) === 1;
   const words = "word ".repeat(1 + random.below(40));
+  const behaviour = BEHAVIOURS[random.below(BEHAVIOURS.length)];
   const body = JSON.stringify({
     model: MODELS[random.below(MODELS.length)],
     max_tokens: 200,
     stream,
-    messages: [{ role: "user", content: `[[sim:echo]] ${words}` }],
+    messages: [{ role: "user", content: `[[sim:${behaviour}]] ${words}` }],
   });
   let id: string | null = null;
   let status = 0;
