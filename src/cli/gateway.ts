@@ -17,13 +17,15 @@ import { type Clock, systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { type JournalPlace, openLedger } from "../ledger/open.ts";
 import type { StoreConfig } from "../config/schema.ts";
-import { errorFields, type Log } from "../log.ts";
+import type { Log } from "../log.ts";
 import { openHttpClient } from "../net/http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
+import { parseDuration } from "../text/duration.ts";
+import { readyCheck } from "./ready.ts";
 import { closePlugins } from "../pipeline/load.ts";
 import { FaultCounts } from "../server/fault_counts.ts";
 import { Admission } from "../server/overload.ts";
-import { Background, type ReadyCheck, type Services } from "../server/services.ts";
+import { Background, type Services } from "../server/services.ts";
 import { Keys } from "../storage/keys.ts";
 import { Sharing } from "../sharing/shared.ts";
 import { assemble, type Foundation } from "./assemble.ts";
@@ -93,7 +95,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     const journal = options.store === undefined ? journalOf(loaded.config.store) : null;
     const { ledger, close } = await openLedger(journal, { store, clock, log });
     closeLedger = close;
-    const keys = await openKeys(store, { clock, env });
+    const validWhileDownMs = keysValidWhileDownMs(loaded.config.store);
+    const keys = await openKeys(store, { clock, env, validWhileDownMs });
     const credentials = openCredentials({
       region: aws.region,
       clock,
@@ -121,7 +124,15 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       memory: new Map(),
       log,
       clock,
-      ready: readyCheck({ store, credentials, log, waitsFor: options.waitsFor }),
+      ready: readyCheck({
+        store,
+        keys,
+        validWhileDownMs,
+        credentials,
+        waitsFor: options.waitsFor,
+        log,
+        clock,
+      }),
       background: new Background(),
       admission: new Admission({ clock, log }),
       counts: options.counts ?? new FaultCounts(),
@@ -218,38 +229,24 @@ function journalOf(store: StoreConfig): JournalPlace | null {
   return { path: store.journal, mostBytes: store.journal_mb * 1_000_000 };
 }
 
+function keysValidWhileDownMs(store: StoreConfig): number {
+  return store.use === "memory" ? 0 : parseDuration(store.keys_valid_while_down);
+}
+
 /** Opens the keys of a store, under the secret of the environment if there is one. */
 export function openKeys(
   store: Store,
-  options: { clock: Clock; env: (name: string) => string | undefined },
-): Promise<Keys> {
-  const secret = options.env("OUTCROP_KEY_SECRET");
-  return Keys.open(store, { clock: options.clock, ...(secret === undefined ? {} : { secret }) });
-}
-
-function readyCheck(
-  { store, credentials, log, waitsFor }: {
-    store: Store;
-    credentials: CredentialSource;
-    log: Log;
-    waitsFor: GatewayOptions["waitsFor"];
+  options: {
+    clock: Clock;
+    env: (name: string) => string | undefined;
+    validWhileDownMs?: number;
   },
-): ReadyCheck {
-  return async () => {
-    const waiting = waitsFor?.();
-    const parts: [string, () => Promise<unknown>][] = [
-      ["store", () => store.ping()],
-      ["AWS credentials", async () => await credentials.get()],
-    ];
-    const missing = await Promise.all(parts.map(async ([name, check]) => {
-      try {
-        await check();
-        return [];
-      } catch (error) {
-        log.warning("Not ready: {part}", { part: name, cause: errorFields(error) });
-        return [`${name}: no answer; see the gateway's log`];
-      }
-    }));
-    return waiting === undefined ? missing.flat() : [waiting, ...missing.flat()];
-  };
+): Promise<Keys> {
+  const { clock, env, validWhileDownMs = 0 } = options;
+  const secret = env("OUTCROP_KEY_SECRET");
+  return Keys.open(store, {
+    clock,
+    validWhileDownMs,
+    ...(secret === undefined ? {} : { secret }),
+  });
 }

@@ -115,6 +115,12 @@ const kept = {
   journal_mb: z.int().min(8).max(1_000_000).default(1_024).describe(
     "Most that the journal may hold; beyond it sums are kept and records dropped.",
   ),
+  keys_valid_while_down: z.string().regex(
+    /^[1-9]\d{0,5}[smhdw]$/,
+    "expected a duration such as 30s, 15m or 12h",
+  ).default("15m").describe(
+    "How long keys that are known are taken while the store does not answer.",
+  ),
 };
 
 const store = z.discriminatedUnion("use", [

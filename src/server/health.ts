@@ -11,13 +11,15 @@ export function getHealth(): Response {
   return jsonResponse(JSON.stringify({ status: "ok" }), { requestId: newRequestId() });
 }
 
-/** `GET /ready`: the server can serve. 503 names what it waits for. */
+/** `GET /ready`: the server can serve, `degraded` if without its store for now. 503 names what it waits for. */
 export async function getReady(services: Services): Promise<Response> {
-  const missing = await services.ready();
-  const body = missing.length === 0
-    ? { status: "ready" }
-    : { status: "not_ready", reasons: missing };
+  const { missing, degraded } = await services.ready();
   const status = missing.length === 0 ? 200 : 503;
+  const body = missing.length > 0
+    ? { status: "not_ready", reasons: missing }
+    : degraded.length > 0
+    ? { status: "degraded", reasons: degraded }
+    : { status: "ready" };
   return jsonResponse(JSON.stringify(body), { requestId: newRequestId(), status });
 }
 

@@ -13,8 +13,16 @@ import type { LoadedPlugin } from "../pipeline/guard.ts";
 import type { FaultCounts } from "./fault_counts.ts";
 import type { Admission } from "./overload.ts";
 
-/** Why the server cannot serve, one sentence each; empty when it can. */
-export type ReadyCheck = () => Promise<readonly string[]>;
+/** Whether the server can serve; one sentence for each reason. */
+export interface Readiness {
+  /** Why it cannot; empty when it can. */
+  readonly missing: readonly string[];
+  /** What it does without for now. */
+  readonly degraded: readonly string[];
+}
+
+/** Tells whether the server can serve. */
+export type ReadyCheck = () => Promise<Readiness>;
 
 /** What the handlers stand on. */
 export interface Services {

@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../clock.ts";
-import { VerdictCache } from "./key_cache.ts";
+import { type Answer, VerdictCache } from "./key_cache.ts";
 import type { KeyFields, KeyRecord, KeyVerdict } from "./key_record.ts";
 import { idOfKey, newKey, renewedKey } from "./key_text.ts";
 import { KeyUses } from "./key_uses.ts";
@@ -42,6 +42,15 @@ function earlier(a: string | undefined, b: string): string {
   return a === undefined || Date.parse(a) > Date.parse(b) ? b : a;
 }
 
+function soonest(textEndsAt: number | undefined, expires_at: string | undefined) {
+  const ends = [
+    textEndsAt ?? Infinity,
+    expires_at === undefined ? Infinity : Date.parse(expires_at),
+  ];
+  const end = Math.min(...ends);
+  return end === Infinity ? undefined : end;
+}
+
 function withUse(record: KeyRecord, last_used_at: string | undefined): KeyRecord {
   return last_used_at === undefined ? record : { ...record, last_used_at };
 }
@@ -58,22 +67,40 @@ export class Keys {
   readonly #cache: VerdictCache;
   readonly #uses: KeyUses;
 
-  private constructor(store: Store, clock: Clock, secret: Buffer) {
+  private constructor(
+    store: Store,
+    { clock, secret, validWhileDownMs }: {
+      clock: Clock;
+      secret: Buffer;
+      validWhileDownMs: number;
+    },
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#secret = secret;
     this.#uses = new KeyUses(store, clock);
-    this.#cache = new VerdictCache(clock, (presented) => this.#verify(presented));
+    const ask = (presented: string) => this.#verify(presented);
+    this.#cache = new VerdictCache(clock, ask, validWhileDownMs);
   }
 
   /**
    * Opens the keys of a store.
    *
    * @param options.secret The secret of the hash. Default: one made once and kept in the store
+   * @param options.validWhileDownMs How long a verdict counts on while the store does not answer. Default: not at all
    */
-  static async open(store: Store, options: { clock: Clock; secret?: string }): Promise<Keys> {
-    const secret = options.secret ?? await sharedSecret(store);
-    return new Keys(store, options.clock, Buffer.from(secret, "utf8"));
+  static async open(
+    store: Store,
+    options: { clock: Clock; secret?: string; validWhileDownMs?: number },
+  ): Promise<Keys> {
+    const { clock, validWhileDownMs = 0 } = options;
+    const secret = Buffer.from(options.secret ?? await sharedSecret(store), "utf8");
+    return new Keys(store, { clock, secret, validWhileDownMs });
+  }
+
+  /** Monotonic time at which the store last answered a question about a key. */
+  get answeredAt(): number {
+    return this.#cache.answeredAt;
   }
 
   /** Makes a key. `key` is its text, here and never again. */
@@ -180,7 +207,8 @@ export class Keys {
   }
 
   /**
-   * Whose key this is, or why it is refused. From memory for 2 s; rejects if the store does not answer.
+   * Whose key this is, or why it is refused. From memory for 2 s; rejects if the store does not answer and nothing is
+   * known of the key that may count on.
    */
   verify(presented: string): KeyVerdict | Promise<KeyVerdict> {
     // Garbage is told by its shape and costs the store nothing.
@@ -188,26 +216,31 @@ export class Keys {
     return this.#cache.get(presented, this.#hash(presented));
   }
 
-  async #verify(presented: string): Promise<KeyVerdict> {
+  async #verify(presented: string): Promise<Answer> {
     const id = idOfKey(presented) ?? "";
     const entry = await this.#store.get<StoredKey>([PARTITION, id]);
     const hash = Buffer.from(this.#hash(presented), "hex");
     const now = this.#clock.now();
     let matches = false;
+    let textEndsAt: number | undefined;
     // An unknown id takes as long as a known one, and no comparison ends early.
     for (
       const { hash: wanted, valid_until } of entry?.value.hashes ??
         [{ hash: NO_HASH.toString("hex") }]
     ) {
-      const inTime = valid_until === undefined || Date.parse(valid_until) > now;
+      const endsAt = valid_until === undefined ? undefined : Date.parse(valid_until);
+      const inTime = endsAt === undefined || endsAt > now;
       const equal = timingSafeEqual(hash, Buffer.from(wanted, "hex"));
+      if (equal && inTime) textEndsAt = endsAt;
       matches = (equal && inTime) || matches;
     }
-    if (entry === undefined || !matches) return { ok: false, reason: "unknown" };
+    if (entry === undefined || !matches) {
+      return { verdict: { ok: false, reason: "unknown" }, endsAt: undefined };
+    }
     const reason = this.#refusal(entry.value);
-    return reason === undefined
-      ? { ok: true, key: publicPart(entry.value) }
-      : { ok: false, reason };
+    if (reason !== undefined) return { verdict: { ok: false, reason }, endsAt: undefined };
+    const key = publicPart(entry.value);
+    return { verdict: { ok: true, key }, endsAt: soonest(textEndsAt, key.expires_at) };
   }
 
   #refusal({ revoked_at, expires_at }: KeyRecord): "revoked" | "expired" | undefined {

@@ -78,6 +78,10 @@ const WRONG: Record<string, [text: string, ...lines: RegExp[]]> = {
     "listen:\n  workers: 1000",
     /^config\.yaml:2:3 listen\.workers: expected a whole number from 1 to 256, or auto: one for each core: it is 1000$/,
   ],
+  "a time that is none": [
+    "store:\n  use: deno_kv\n  keys_valid_while_down: 0s",
+    /^config\.yaml:3:3 store\.keys_valid_while_down: expected a duration such as 30s, 15m or 12h: it is "0s"$/,
+  ],
   "workers that would not share their store": [
     "listen: { workers: auto }\nstore: { use: memory }",
     /^config\.yaml:2:10 store\.use: expected a store that workers share, such as deno_kv, or listen\.workers: 1: each worker would have keys and limits of its own/,
@@ -191,6 +195,7 @@ Deno.test("parseConfig() resolves paths against the file", () => {
     path: "/etc/outcrop/a/keys.db",
     journal: "/etc/outcrop/a/keys.journal",
     journal_mb: 1_024,
+    keys_valid_while_down: "15m",
   });
   assert.deepEqual(config.plugins.map(({ use }) => use), ["/etc/outcrop/mine.ts", "auth"]);
 });
