@@ -35,9 +35,7 @@ function blockFrames(block: Json, index: number): Frame[] {
   if (block.toolUse !== undefined) {
     const { toolUseId, name, input } = block.toolUse as Json;
     const start = { toolUse: { toolUseId, name } };
-    // Input that is no object would be refused when it comes back.
-    const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
-    const text = JSON.stringify(isObject ? input : {});
+    const text = JSON.stringify(input ?? {});
     return [
       frame("contentBlockStart", { contentBlockIndex: index, start }),
       delta(index, { toolUse: { input: text } }),
