@@ -4,10 +4,11 @@
  * @module
  */
 import { spawn } from "node:child_process";
+import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../src/clock.ts";
 import { openDynamoDbStore } from "../src/storage/dynamodb.ts";
-import type { TableOptions } from "../src/storage/dynamodb/database.ts";
-import { ensureTable } from "../src/storage/dynamodb/table.ts";
+import { clientConfig, type TableOptions } from "../src/storage/dynamodb/database.ts";
+import { tableInput } from "../src/storage/dynamodb/table.ts";
 import type { Store } from "../src/storage/store.ts";
 
 /** A server. */
@@ -59,15 +60,21 @@ async function start(): Promise<LocalServer> {
   }
 }
 
-/** Makes a table of its own. */
-export async function freshTable(url?: string): Promise<TableOptions> {
+/**
+ * Makes a table of its own, e.g. for several stores or a front. It has no time to live: the server goes by the
+ * machine's clock, tests by their own, and what lives in a test would be removed.
+ */
+export async function freshTable(): Promise<TableOptions> {
+  const { url } = await localServer();
   const table = {
     table: `outcrop-${crypto.randomUUID()}`,
     region: "us-east-1",
-    endpoint: url ?? (await localServer()).url,
+    endpoint: url,
     credentials: () => Promise.resolve(LOCAL_CREDENTIALS),
   };
-  await ensureTable(table);
+  const client = new DynamoDBClient(clientConfig(table));
+  await client.send(new CreateTableCommand(tableInput(table.table)));
+  client.destroy();
   return table;
 }
 

@@ -10,12 +10,27 @@
  */
 import type { Clock } from "../clock.ts";
 import { checkBatch, checkKey, inRange, StoreClosed } from "./common.ts";
-import { addUpdate, checkDeltas, whenAbsent, whenLive } from "./dynamodb/add.ts";
+import { addUpdate, checkDeltas, whenAbsent, whenLive, whenUndivided } from "./dynamodb/add.ts";
 import { applyBatch } from "./dynamodb/batch.ts";
-import { type Database, openDatabase, pause, type TableOptions } from "./dynamodb/database.ts";
+import {
+  type Condition,
+  type Database,
+  openDatabase,
+  pause,
+  type TableOptions,
+} from "./dynamodb/database.ts";
 import { attemptsOf, isConditionFailed, isUnsure } from "./dynamodb/errors.ts";
+import { Divided, isWholeVersion } from "./dynamodb/divided.ts";
 import { HotCounters } from "./dynamodb/hot.ts";
-import { Held, type Item, itemKey, nameOf, pingKey, valueItem } from "./dynamodb/item.ts";
+import {
+  type Counters,
+  Held,
+  type Item,
+  itemKey,
+  nameOf,
+  pingKey,
+  valueItem,
+} from "./dynamodb/item.ts";
 import { queryOf } from "./dynamodb/range.ts";
 import { makeReady } from "./dynamodb/ready.ts";
 import type {
@@ -42,11 +57,17 @@ export async function openDynamoDbStore(options: DynamoDbOptions): Promise<Store
   return new DynamoDbStore(await openDatabase(options), options);
 }
 
+function conditionOf(when: PutOptions["when"], now: number): Condition {
+  if (when === undefined) return whenUndivided(now);
+  return when === "absent" ? whenAbsent(now) : whenLive(now, when.version);
+}
+
 class DynamoDbStore implements Store {
   readonly #database: Database;
   readonly #prefix: string;
   readonly #clock: Clock;
   readonly #hot: HotCounters;
+  readonly #divided: Divided;
   /** Versions of this process are its own name and a count: no two writes have the same. */
   readonly #writer = crypto.getRandomValues(new Uint8Array(9)).toBase64({ alphabet: "base64url" });
   #writes = 0;
@@ -56,7 +77,9 @@ class DynamoDbStore implements Store {
     this.#database = database;
     this.#prefix = prefix;
     this.#clock = clock;
-    this.#hot = new HotCounters({ database, prefix, clock, mark: () => this.#version() });
+    const options = { database, prefix, clock, mark: () => this.#version() };
+    this.#hot = new HotCounters(options);
+    this.#divided = new Divided(options);
   }
 
   async get<T>(key: StoreKey): Promise<Entry<T> | undefined> {
@@ -67,35 +90,38 @@ class DynamoDbStore implements Store {
 
   async put(key: StoreKey, value: unknown, options: PutOptions = {}): Promise<Version | undefined> {
     const { when, expiresAt } = options;
-    const now = this.#clock.now();
     const place = this.#key(key);
-    const version = this.#version();
-    const condition = when === undefined
-      ? {}
-      : when === "absent"
-      ? whenAbsent(now)
-      : whenLive(now, when.version);
-    try {
-      const before = await this.#database.putItem({
-        Item: valueItem(place, value, { version, expiresAt }),
-        ...condition,
-      });
-      await this.#hot.dropParts(before);
-      return version;
-    } catch (error) {
-      if (!isConditionFailed(error)) throw error;
-      // The answer to an earlier try may have been lost: then it is our own write that is in the way.
-      const isOurs = attemptsOf(error) > 1 &&
-        (await this.#database.getItem(place))?.version?.S === version;
-      return isOurs ? version : undefined;
+    if (typeof when === "object" && isWholeVersion(when.version)) {
+      const done = await this.#divided.put(place, value, options);
+      return done === "undivided" ? undefined : done;
+    }
+    for (;;) {
+      const version = this.#version();
+      const Item = valueItem(place, value, { version, expiresAt });
+      try {
+        await this.#database.putItem({ Item, ...conditionOf(when, this.#clock.now()) });
+        return version;
+      } catch (error) {
+        if (!isConditionFailed(error)) throw error;
+        // The answer to an earlier try may have been lost: then it is our own write that is in the way.
+        const isOurs = attemptsOf(error) > 1 &&
+          (await this.#database.getItem(place))?.version?.S === version;
+        if (isOurs) return version;
+        if (when !== undefined) return undefined;
+      }
+      const done = await this.#divided.put(place, value, options);
+      if (done !== "undivided") return done;
     }
   }
 
   async delete(key: StoreKey, when?: { version: Version }): Promise<boolean> {
     const place = this.#key(key);
+    if (when !== undefined && isWholeVersion(when.version)) {
+      return await this.#divided.delete(place, when);
+    }
     try {
       const condition = whenLive(this.#clock.now(), when?.version);
-      await this.#hot.dropParts(await this.#database.deleteItem(place, condition));
+      await this.#divided.dropParts(await this.#database.deleteItem(place, condition));
       return true;
     } catch (error) {
       if (isConditionFailed(error)) return false;
@@ -118,7 +144,7 @@ class DynamoDbStore implements Store {
       const update = addUpdate(place, deltas, { ...life, version, now: this.#clock.now() });
       try {
         const item = await this.#database.updateItem(update, () => this.#hot.refused(entry));
-        return sums ? await this.#hot.sums(new Held(item)) : {};
+        return sums ? await this.#sums(new Held(item)) : {};
       } catch (error) {
         if (!isConditionFailed(error)) return await this.#lookFor(error, place, version);
       }
@@ -137,6 +163,7 @@ class DynamoDbStore implements Store {
     return await applyBatch({ id, writes, expiresAt }, {
       database: this.#database,
       hot: this.#hot,
+      divided: this.#divided,
       prefix: this.#prefix,
       clock: this.#clock,
       mark: () => this.#version(),
@@ -196,9 +223,14 @@ class DynamoDbStore implements Store {
   }
 
   async #entry<T>(key: StoreKey, held: Held): Promise<Entry<T>> {
-    return held.epoch === undefined
+    const whole = await this.#divided.whole(held);
+    return whole === undefined
       ? held.entry<T>(key)
-      : held.entry<T>(key, await this.#hot.sums(held));
+      : { ...held.entry<T>(key, whole.counters), version: whole.version };
+  }
+
+  async #sums(held: Held): Promise<Counters> {
+    return (await this.#divided.whole(held))?.counters ?? held.counters();
   }
 
   /** Whether an addition happened whose answer did not come: its version tells, if nobody has written since. */
@@ -216,7 +248,7 @@ class DynamoDbStore implements Store {
       throw told; // the first failure says what is wrong
     }
     if (item !== undefined && item.version?.S === version) {
-      return await this.#hot.sums(new Held(item));
+      return await this.#sums(new Held(item));
     }
     throw new Error(
       `Cannot tell whether ${nameOf(place)} was added to, as the answer was lost: ${told.message}`,

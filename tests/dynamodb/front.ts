@@ -28,7 +28,7 @@ export interface FrontOptions {
   /** Whether it knows a time to live. @default true */
   knowsTtl?: boolean;
   /** Answers a call in its place, or says nothing. */
-  before?: (call: Call) => Response | undefined;
+  before?: (call: Call) => Response | undefined | Promise<Response>;
   /** Answers in the place of an answer that has come: the call was done. */
   after?: (call: Call) => Response | undefined;
 }
@@ -152,7 +152,7 @@ export function startFront(options: FrontOptions): Front {
       const operation = request.headers.get("x-amz-target")?.split(".").at(-1) ?? "";
       const body = await request.text();
       const call = { operation, body };
-      const instead = before?.(call) ?? ttl(call);
+      const instead = await before?.(call) ?? ttl(call);
       if (instead !== undefined) return instead;
       const { headers } = request;
       const isLarge = operation === "TransactWriteItems" &&

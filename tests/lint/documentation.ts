@@ -9,6 +9,7 @@
 const FOREIGN = new Set([
   "AttributeValue",
   "Command",
+  "CreateTableCommandInput",
   "Document",
   "DynamoDBClientConfig",
   "Hono",

@@ -25,6 +25,15 @@ export function whenAbsent(now: number): Condition {
   };
 }
 
+/** That there is no live entry that is divided: one item is all that is written over. */
+export function whenUndivided(now: number): Condition {
+  return {
+    ConditionExpression: "attribute_not_exists(#shards) OR #expires <= :now",
+    ExpressionAttributeNames: { "#shards": "shards", "#expires": NAMES["#expires"] },
+    ExpressionAttributeValues: { ":now": { N: String(now) } },
+  };
+}
+
 /** That there is a live entry; of this version, if one is given. */
 export function whenLive(now: number, version?: string): Condition {
   const names = { "#expires": NAMES["#expires"] };

@@ -4,11 +4,12 @@
  */
 import type { Clock } from "../../clock.ts";
 import type { StoreWrite } from "../store.ts";
-import { addUpdate, checkDeltas, whenAbsent } from "./add.ts";
+import { addUpdate, checkDeltas, whenAbsent, whenUndivided } from "./add.ts";
 import { type Database, pause, type TransactInput } from "./database.ts";
 import { cancellationCodes } from "./errors.ts";
+import type { Divided } from "./divided.ts";
 import type { HotCounters } from "./hot.ts";
-import { batchMarkKey, type Counters, type Item, itemKey, valueItem } from "./item.ts";
+import { batchMarkKey, type Counters, type Item, itemKey, nameOf, valueItem } from "./item.ts";
 import { makeReady } from "./ready.ts";
 
 /** A batch. */
@@ -27,6 +28,8 @@ export interface BatchTarget {
   readonly database: Database;
   /** Where hot counters lie. */
   readonly hot: HotCounters;
+  /** Writes over them. */
+  readonly divided: Divided;
   /** The store's prefix. */
   readonly prefix: string;
   /** Time. */
@@ -45,18 +48,13 @@ const AGAIN = new Set([
   "TransactionConflict",
 ]);
 
-interface Addition {
-  /** The entry it is for. */
-  readonly entry: Item;
-  /** The item that it changes: the entry's own, or a part of it. */
-  readonly place: Item;
-  readonly deltas: Counters;
-}
-
-interface Prepared {
-  readonly inputs: readonly TransactInput[];
-  /** Of each input, what it adds to; undefined of the mark and of puts. */
-  readonly additions: readonly (Addition | undefined)[];
+/** One write of the transaction, and whose it is. */
+interface Step {
+  readonly input: TransactInput;
+  /** The entry that it is for; undefined of the batch's mark. */
+  readonly entry?: Item;
+  /** What it adds, and to which item: the entry's own, or a part of it. */
+  readonly adds?: { readonly place: Item; readonly deltas: Counters };
 }
 
 /** Applies a batch; false if one of its id was applied before. */
@@ -66,10 +64,12 @@ export async function applyBatch(batch: Batch, target: BatchTarget): Promise<boo
     if (add !== undefined) checkDeltas(itemKey(prefix, key), add);
   }
   const deadline = performance.now() + LONGEST_MS;
+  /** Entries that were found to be divided as they were to be put over. */
+  const divided = new Set<string>();
   for (let turn = 0;; turn++) {
-    const { inputs, additions } = await prepare(batch, target);
+    const steps = await prepare(batch, target, divided);
     try {
-      await database.transact(inputs);
+      await database.transact(steps.map(({ input }) => input));
       return true;
     } catch (error) {
       const codes = cancellationCodes(error);
@@ -79,10 +79,11 @@ export async function applyBatch(batch: Batch, target: BatchTarget): Promise<boo
       const mayPass = refused.length > 0 && refused.every((code) => AGAIN.has(code));
       if (!mayPass || performance.now() > deadline) throw database.explained(error);
       for (const [at, code] of codes.entries()) {
-        const addition = additions[at];
-        if (addition === undefined || code === "None") continue;
-        if (code !== "ConditionalCheckFailed") hot.refused(addition.entry);
-        else await makeReady(database, addition.place, { ...addition, now: clock.now() });
+        const { entry, adds } = steps[at] ?? {};
+        if (entry === undefined || code === "None") continue;
+        if (code !== "ConditionalCheckFailed") hot.refused(entry);
+        else if (adds === undefined) divided.add(nameOf(entry));
+        else await makeReady(database, adds.place, { deltas: adds.deltas, now: clock.now() });
       }
     }
     await pause(turn);
@@ -91,24 +92,29 @@ export async function applyBatch(batch: Batch, target: BatchTarget): Promise<boo
 
 async function prepare(
   { id, writes, expiresAt }: Batch,
-  { hot, prefix, clock, mark }: BatchTarget,
-): Promise<Prepared> {
+  { hot, divided, prefix, clock, mark }: BatchTarget,
+  known: ReadonlySet<string>,
+): Promise<Step[]> {
   const now = clock.now();
   const version = mark();
   const markItem = valueItem(batchMarkKey(prefix, id), true, { version, expiresAt });
-  const inputs: TransactInput[] = [{ Put: { Item: markItem, ...whenAbsent(now) } }];
-  const additions: (Addition | undefined)[] = [undefined];
+  const steps: Step[] = [{ input: { Put: { Item: markItem, ...whenAbsent(now) } } }];
   for (const write of writes) {
     const entry = itemKey(prefix, write.key);
-    if (write.add === undefined) {
-      const life = { version, expiresAt: write.expiresAt };
-      inputs.push({ Put: { Item: valueItem(entry, write.put, life) } });
-      additions.push(undefined);
-    } else {
+    if (write.add !== undefined) {
       const { key: place, life = { expiresAt: write.expiresAt } } = await hot.place(entry);
-      inputs.push({ Update: addUpdate(place, write.add, { ...life, version, now }) });
-      additions.push({ entry, place, deltas: write.add });
+      const input = { Update: addUpdate(place, write.add, { ...life, version, now }) };
+      steps.push({ input, entry, adds: { place, deltas: write.add } });
+      continue;
     }
+    const life = { version, expiresAt: write.expiresAt };
+    const whole = known.has(nameOf(entry))
+      ? await divided.writesOver(entry, write.put, life)
+      : undefined;
+    const inputs = whole ?? [
+      { Put: { Item: valueItem(entry, write.put, life), ...whenUndivided(now) } },
+    ];
+    steps.push(...inputs.map((input) => ({ input, entry })));
   }
-  return { inputs, additions };
+  return steps;
 }

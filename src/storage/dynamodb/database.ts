@@ -10,6 +10,7 @@ import type {
   TransactWriteItem,
   UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
+import { keptAgents } from "./agents.ts";
 import { explain, isConditionFailed, isRefused, isUnsent, type TablePlace } from "./errors.ts";
 import type { Item } from "./item.ts";
 
@@ -33,6 +34,11 @@ export interface TableOptions {
   readonly endpoint?: string;
   /** Who asks. */
   readonly credentials: StoreCredentials;
+  /**
+   * Milliseconds for an answer: DynamoDB gives one in some ten.
+   * @default 2000
+   */
+  readonly answerMs?: number;
 }
 
 /** A write of one item, without the table's name. */
@@ -47,9 +53,9 @@ export type Condition = Pick<
 /** One write of a transaction; the table's name is filled in. */
 export type TransactInput =
   | { readonly Put: PutInput }
+  | { readonly Delete: Condition & { readonly Key: Item } }
   | { readonly Update: Omit<UpdateInput, "UpdateExpression"> & { UpdateExpression: string } };
 
-/** DynamoDB answers in some 10 ms: who has not by then will not. */
 const ANSWER_MS = 2_000;
 const CONNECT_MS = 1_000;
 /** Tries of the SDK, on throttling, 5xx and lost connections. */
@@ -59,7 +65,6 @@ const REFUSED_MS = 5_000;
 /** So many times a connection is tried that is not to be had. */
 const UNSENT_TRIES = 3;
 const LONGEST_PAUSE_MS = 500;
-const SOCKETS = 256;
 /** What DynamoDB takes in one BatchGetItem. */
 const MOST_READ = 100;
 /** What DynamoDB takes in one BatchWriteItem. */
@@ -67,7 +72,7 @@ const MOST_WRITTEN = 25;
 
 /** The settings of a client. */
 export function clientConfig(
-  { region, endpoint, credentials }: TableOptions,
+  { region, endpoint, credentials, answerMs = ANSWER_MS }: TableOptions,
 ): DynamoDBClientConfig {
   return {
     region,
@@ -79,10 +84,9 @@ export function clientConfig(
     maxAttempts: TRIES,
     requestHandler: {
       connectionTimeout: CONNECT_MS,
-      requestTimeout: ANSWER_MS,
+      requestTimeout: answerMs,
       throwOnRequestTimeout: true,
-      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
+      ...keptAgents(),
     },
   };
 }
@@ -230,11 +234,12 @@ export class Database {
    * @throws {Error} The SDK's `TransactionCanceledException`, with the reason of each write
    */
   async transact(writes: readonly TransactInput[]): Promise<void> {
-    const TransactItems = writes.map((write): TransactWriteItem =>
-      "Put" in write
-        ? { Put: { ...write.Put, TableName: this.#table } }
-        : { Update: { ...write.Update, TableName: this.#table } }
-    );
+    const TransactItems = writes.map((write): TransactWriteItem => {
+      const TableName = this.#table;
+      if ("Put" in write) return { Put: { ...write.Put, TableName } };
+      if ("Delete" in write) return { Delete: { ...write.Delete, TableName } };
+      return { Update: { ...write.Update, TableName } };
+    });
     const command = new this.#sdk.TransactWriteItemsCommand({
       TransactItems,
       ClientRequestToken: crypto.randomUUID(),

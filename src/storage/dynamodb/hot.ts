@@ -9,14 +9,11 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { addCounters } from "../common.ts";
 import { whenLive } from "./add.ts";
 import type { Database } from "./database.ts";
 import { isConditionFailed } from "./errors.ts";
-import { type Counters, Held, type Item, nameOf, shardKey } from "./item.ts";
+import { Held, type Item, nameOf, NEVER, shardKey, SHARDS } from "./item.ts";
 
-/** Parts of a hot entry: 16,000 writes a second. */
-const SHARDS = 16;
 /** An entry is hot after so many refusals… */
 const HOT_AT = 3;
 /** …in so long a time. */
@@ -96,32 +93,8 @@ export class HotCounters {
     if (heat === undefined || heat.refusals < HOT_AT) return { key };
     const isFresh = this.#clock.monotonic() < heat.freshUntil && this.#clock.now() < heat.endsAt;
     if (!isFresh && !await this.#look(key, heat)) return { key };
-    const expiresAt = heat.endsAt === Infinity ? undefined : heat.endsAt;
+    const expiresAt = heat.endsAt === NEVER ? undefined : heat.endsAt;
     return { key: shardKey(this.#prefix, heat.epoch ?? "", this.#index), life: { expiresAt } };
-  }
-
-  /** The sums of a live entry's own item and of its parts. */
-  async sums(held: Held): Promise<Counters> {
-    const own = held.counters();
-    if (held.epoch === undefined) return own;
-    const now = this.#clock.now();
-    let sums = own;
-    for (const item of await this.#database.getItems(this.parts(held.epoch))) {
-      const part = new Held(item);
-      if (part.expiresMs > now) sums = addCounters(sums, part.counters());
-    }
-    return sums;
-  }
-
-  /** Forgets the parts of an entry that was put over or removed. */
-  async dropParts(item: Item | undefined): Promise<void> {
-    const epoch = item?.shards?.S;
-    if (epoch !== undefined) await this.#database.deleteItems(this.parts(epoch));
-  }
-
-  /** The keys of an epoch's parts. */
-  parts(epoch: string): Item[] {
-    return Array.from({ length: SHARDS }, (_, index) => shardKey(this.#prefix, epoch, index));
   }
 
   /** Finds the entry's epoch, or gives it one; false if there is no live entry to have parts. */
@@ -133,7 +106,7 @@ export class HotCounters {
     if (held.epoch === undefined) held = await this.#divide(key, now);
     if (held?.epoch === undefined) return false;
     heat.epoch = held.epoch;
-    heat.endsAt = held.expiresAt ?? Infinity;
+    heat.endsAt = held.expiresMs;
     heat.freshUntil = this.#clock.monotonic() + FRESH_MS;
     return true;
   }
@@ -144,16 +117,19 @@ export class HotCounters {
     try {
       const item = await this.#database.updateItem({
         Key: key,
-        UpdateExpression: "SET #shards = if_not_exists(#shards, :epoch)",
+        // A version that was given out before there were parts stands for none of them.
+        UpdateExpression: "SET #version = :version, #shards = if_not_exists(#shards, :epoch)",
         ConditionExpression: `${live.ConditionExpression} AND attribute_not_exists(#value)`,
         ExpressionAttributeNames: {
           ...live.ExpressionAttributeNames,
           "#shards": "shards",
           "#value": "value",
+          "#version": "version",
         },
         ExpressionAttributeValues: {
           ...live.ExpressionAttributeValues,
           ":epoch": { S: this.#mark() },
+          ":version": { S: this.#mark() },
         },
       });
       return new Held(item);

@@ -3,6 +3,7 @@
  * @module
  */
 import type {
+  CreateTableCommandInput,
   DynamoDBClient,
   KeySchemaElement,
   TableDescription,
@@ -53,6 +54,16 @@ export async function ensureTable(options: TableOptions): Promise<TableReport> {
   }
 }
 
+/** What a table is made of. */
+export function tableInput(name: string): CreateTableCommandInput {
+  return {
+    TableName: name,
+    BillingMode: "PAY_PER_REQUEST",
+    KeySchema: KEY,
+    AttributeDefinitions: KEY.map(({ AttributeName }) => ({ AttributeName, AttributeType: "S" })),
+  };
+}
+
 /** A table that cannot be the store's. */
 class TableFault extends Error {
   override readonly name = "TableFault";
@@ -94,12 +105,7 @@ class Table {
 
   /** False if another has made it meanwhile. */
   async #create(): Promise<boolean> {
-    const command = new this.#sdk.CreateTableCommand({
-      TableName: this.#name,
-      BillingMode: "PAY_PER_REQUEST",
-      KeySchema: KEY,
-      AttributeDefinitions: KEY.map(({ AttributeName }) => ({ AttributeName, AttributeType: "S" })),
-    });
+    const command = new this.#sdk.CreateTableCommand(tableInput(this.#name));
     try {
       await this.#client.send(command);
       return true;
