@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Entry, JsonValue, ListOptions, Store } from "../src/storage/store.ts";
+import { countersContract } from "./counters_contract.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { checkAsyncProperty } from "./seed.ts";
 
@@ -236,6 +237,7 @@ export function storeContract(name: string, open: OpenStore): void {
     await assert.rejects(store.get(["", "a"]), RangeError);
     await assert.rejects(store.put(["p", ""], 1), RangeError);
     await assert.rejects(store.put(["p", "é".repeat(600)], 1), RangeError);
+    await assert.rejects(store.put(["p", "half \ud83c"], 1), RangeError);
   });
 
   test("random calls do what a plain map does", async (store) => {
@@ -275,6 +277,8 @@ export function storeContract(name: string, open: OpenStore): void {
       40,
     );
   });
+
+  countersContract(test);
 
   test("after close() every call rejects", async (store) => {
     await store.ping();
