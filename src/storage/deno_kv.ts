@@ -127,7 +127,7 @@ class DenoKvStore implements Store {
     for (let turn = 0; turn < MOST_TURNS; turn++) {
       const stored = await this.#read(key);
       const live = this.#entry<Record<string, number>>(key, stored);
-      const sums = addCounters(live?.value ?? {}, deltas);
+      const sums = addCounters(live === undefined ? {} : live.value, deltas);
       const expiresAt = live === undefined ? options.expiresAt : live.expiresAt;
       const envelope = { value: sums, ...(expiresAt === undefined ? {} : { expiresAt }) };
       if (await this.#commit(key, stored, envelope) === undefined) continue;
@@ -211,7 +211,7 @@ class DenoKvStore implements Store {
       return { value, ...(expiresAt === undefined ? {} : { expiresAt }) };
     }
     const live = this.#entry<Record<string, number>>(write.key, before);
-    const value = addCounters(live?.value ?? {}, write.add);
+    const value = addCounters(live === undefined ? {} : live.value, write.add);
     const expiresAt = live === undefined ? write.expiresAt : live.expiresAt;
     return { value, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
