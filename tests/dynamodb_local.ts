@@ -63,13 +63,14 @@ async function start(): Promise<LocalServer> {
 /**
  * Makes a table of its own, e.g. for several stores or a front. It has no time to live: the server goes by the
  * machine's clock, tests by their own, and what lives in a test would be removed.
+ *
+ * @param url Where, if not on the run's own server
  */
-export async function freshTable(): Promise<TableOptions> {
-  const { url } = await localServer();
+export async function freshTable(url?: string): Promise<TableOptions> {
   const table = {
     table: `outcrop-${crypto.randomUUID()}`,
     region: "us-east-1",
-    endpoint: url,
+    endpoint: url ?? (await localServer()).url,
     credentials: () => Promise.resolve(LOCAL_CREDENTIALS),
   };
   const client = new DynamoDBClient(clientConfig(table));
