@@ -3,6 +3,7 @@
  * was last known, refilled since. Takes nothing from the store by itself: see `bucket_group.ts`.
  * @module
  */
+import { Demand } from "./demand.ts";
 import { Outage } from "./outage.ts";
 import {
   type ByPeriod,
@@ -37,13 +38,6 @@ export interface Standing {
   readonly random: () => number;
 }
 
-/** What a replica leases beyond what it needs is at most this share of a minute's worth, by all replicas together. */
-const LEASED_SHARE = 1 / 4;
-/** It is at least this share, and enough for some requests. */
-const LEAST_SHARE = 1 / 100;
-const LEAST_REQUESTS = 4;
-/** It lasts so long at the replica's own pace. */
-const LASTS_MS = 1_000;
 /** Of this share of a minute's worth, a replica that is alone takes before it has leased it. */
 const AHEAD_SHARE = 1 / 200;
 /** That a bucket is dry is believed for so long: others may have given back. */
@@ -52,8 +46,6 @@ const DRY_MS = 2_000;
 const SPREAD_MS = { least: 500, most: 5_000 } as const;
 /** A lease that is in use is written anew when it may be used for no longer than this. */
 const RENEWED_MS = 4_000;
-/** A pace is not measured over less. */
-const LEAST_MEASURED_MS = 50;
 
 /** What {@link Bucket.plan} goes by. */
 export interface PlanOptions {
@@ -91,13 +83,7 @@ export class Bucket {
   /** Of the lease: what is left of it, below zero is owed; and what the store knows of it. */
   #held = 0;
   #written: WrittenLease = { parts: 0, period: -1 };
-  /** Taken since it was last looked at how fast, and how fast that was: parts a millisecond. */
-  #taken = 0;
-  #measuredAt: number;
-  #pace = 0;
-  /** What a request takes, as of late. */
-  #usual = 0;
-  #waiting = 0;
+  readonly #demand: Demand;
   #askAfter = 0;
   #outage: Outage | undefined;
 
@@ -106,7 +92,7 @@ export class Bucket {
     this.#limit = limit;
     this.#level = limit * PARTS;
     this.#at = now;
-    this.#measuredAt = now;
+    this.#demand = new Demand(now);
   }
 
   /** Tokens a minute. */
@@ -165,8 +151,7 @@ export class Bucket {
 
   /** Takes parts. Look first. */
   take(parts: number): void {
-    this.#taken += parts;
-    this.#usual = this.#usual === 0 ? parts : (3 * this.#usual + parts) / 4;
+    this.#demand.took(parts);
     if (this.#outage !== undefined) this.#outage.take(parts);
     else this.#held -= parts;
   }
@@ -180,7 +165,7 @@ export class Bucket {
 
   /** Notes that a request waits for parts, or no longer. */
   wait(parts: number): void {
-    this.#waiting += parts;
+    this.#demand.waiting += parts;
   }
 
   /** Counts for itself from now on, within its share of the limit. */
@@ -195,11 +180,11 @@ export class Bucket {
   /** Whether the lease should be made larger, smaller or be paid for, beside the requests. */
   isDue({ now, replicas, usableUntil }: Standing): boolean {
     if (this.#outage !== undefined) return false;
-    const extra = this.#extra(replicas);
-    if (this.#held < 0 || this.#held > 2 * extra + this.#usual) return true;
+    const extra = this.#demand.extra(this.#limit, replicas);
+    if (this.#held < 0 || this.#held > 2 * extra + this.#demand.usual) return true;
     if (this.#held > 0 && usableUntil - now < RENEWED_MS) return true;
     return this.#held < extra / 3 && now >= this.#askAfter &&
-      this.left(now) - this.#held >= this.#usual;
+      this.left(now) - this.#held >= this.#demand.usual;
   }
 
   /** Takes over what the store says. */
@@ -225,8 +210,8 @@ export class Bucket {
     this.#refill(now);
     const unpaid = this.#outage?.unpaid(now) ?? 0;
     const left = this.#level + this.#held - unpaid;
-    const wanted = isIdle ? 0 : this.#waiting + this.#extra(replicas);
-    const held = Math.max(0, Math.min(wanted, left));
+    const wanted = isIdle ? 0 : this.#demand.waiting + this.#demand.extra(this.#limit, replicas);
+    const held = Math.max(0, Math.min(wanted, this.#demand.fitting(left)));
     const grown = held - this.#held + unpaid;
     return { held, level: left - held, grown, others: this.#others, wanted, unpaid };
   }
@@ -248,41 +233,20 @@ export class Bucket {
       this.#held -= Math.max(0, since);
       this.#outage = undefined;
     }
-    this.#measure(now);
+    this.#demand.measure(now);
     const isShort = replicas > 1 && plan.held < plan.wanted;
     this.#askAfter = isShort ? this.#nextTry(now, random()) : 0;
   }
 
   #nextTry(now: number, chance: number): number {
-    const each = this.#usual / this.#limit;
+    const each = this.#demand.usual / this.#limit;
     const spread = Math.min(Math.max(each, SPREAD_MS.least), SPREAD_MS.most);
-    return now + this.msUntil(this.#usual, now) + spread * chance;
+    return now + this.msUntil(this.#demand.usual, now) + spread * chance;
   }
 
   #grow(parts: number): void {
     this.#held += parts;
     this.#level -= parts;
-  }
-
-  #measure(now: number): void {
-    const elapsed = now - this.#measuredAt;
-    if (elapsed < LEAST_MEASURED_MS) return;
-    const pace = this.#taken / elapsed;
-    this.#pace = this.#pace === 0 ? pace : (this.#pace + pace) / 2;
-    this.#taken = 0;
-    this.#measuredAt = now;
-  }
-
-  /** What to hold beyond the need. Less than a request takes is of no use. */
-  #extra(replicas: number): number {
-    const whole = this.#limit * PARTS;
-    const wanted = Math.max(
-      this.#pace * LASTS_MS,
-      whole * LEAST_SHARE,
-      this.#usual * LEAST_REQUESTS,
-    );
-    const extra = Math.min(wanted, whole * LEASED_SHARE / replicas);
-    return extra < this.#usual ? 0 : Math.floor(extra);
   }
 
   #refill(now: number): void {
