@@ -5,10 +5,30 @@
  * came in, JSON bytes, JSON text or an object, and makes another form only when asked.
  * @module
  */
+import { ApiError } from "./error.ts";
 import type { AnthropicEvent } from "./types.ts";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
+
+/** An event of the model's that cannot be read. */
+export class BrokenEvent extends ApiError {
+  /** Keeps why. */
+  constructor(cause?: unknown) {
+    super("api_error", "An event of the model's answer is no JSON object: try again", { cause });
+  }
+}
+
+function parseEvent(text: string): AnthropicEvent {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new BrokenEvent(error);
+  }
+  if (typeof value === "object" && value !== null) return value as AnthropicEvent;
+  throw new BrokenEvent();
+}
 
 /** One event: its SSE name, and its data as bytes, text or object. */
 export class WireEvent {
@@ -48,10 +68,10 @@ export class WireEvent {
   /**
    * The event as an object. Parsed at the first call, and the same object at every other.
    *
-   * @throws {SyntaxError} If the data is no JSON
+   * @throws {BrokenEvent} If the data is no JSON object
    */
   get value(): AnthropicEvent {
-    this.#value ??= JSON.parse(this.text) as AnthropicEvent;
+    this.#value ??= parseEvent(this.text);
     return this.#value;
   }
 

@@ -53,6 +53,13 @@ function told<T extends object>(ending: T, before: object): T {
   return Object.fromEntries(members) as T;
 }
 
+/** Blocks lie side by side: one far away would make a list of nothing up to it. */
+const MOST_BLOCKS = 100_000;
+
+function isPlace(index: unknown): boolean {
+  return typeof index === "number" && Number.isInteger(index) && index >= 0 && index < MOST_BLOCKS;
+}
+
 /** Folds one stream. */
 export class Folder {
   #message: Partial<Message> | undefined;
@@ -72,10 +79,11 @@ export class Folder {
     switch (event.type) {
       case "message_start":
         this.#message = { ...event.message };
-        this.#usage = event.message.usage;
+        this.#usage = event.message?.usage; // an event of another's making may lack anything
         return;
       case "content_block_start":
-        this.#blocks[event.index] = { draft: { ...event.content_block }, json: "" };
+        if (!isPlace(event.index)) this.#failure = "a block without a place";
+        else this.#blocks[event.index] = { draft: { ...event.content_block }, json: "" };
         return;
       case "content_block_delta":
         return this.#delta(event.index, event.delta);
@@ -118,9 +126,10 @@ export class Folder {
 
   #delta(index: number, delta: Delta): void {
     const block = this.#blocks[index];
-    const apply = DELTAS[delta.type];
+    const type = typeof delta?.type === "string" ? delta.type : "";
+    const apply = Object.hasOwn(DELTAS, type) ? DELTAS[type] : undefined;
     if (block === undefined) this.#failure = `a delta for block ${index}, which was not started`;
-    else if (apply?.(block, delta) !== true) this.#failure = `a delta of kind ${delta.type}`;
+    else if (apply?.(block, delta) !== true) this.#failure = `a delta of kind ${type}`;
   }
 
   #close(index: number): void {

@@ -19,17 +19,18 @@ function isChange({ type }: ContentBlock): boolean {
 /** Reads one change: the tool's name, and its definition where the change brings one. */
 function readChange(block: ContentBlock, path: string): { name: string; tool: Tool | undefined } {
   const change = checkObject(block.tool, `${path}.tool`);
-  if (change.type === "tool_reference") {
+  const type = checkName(change.type, `${path}.tool.type`);
+  if (type === "tool_reference") {
     return { name: checkName(change.name, `${path}.tool.name`), tool: undefined };
   }
-  if (change.type === "tool_definition" && block.type === "tool_addition") {
+  if (type === "tool_definition" && block.type === "tool_addition") {
     const definition = checkObject(change.definition, `${path}.tool.definition`);
     const name = checkName(definition.name, `${path}.tool.definition.name`);
     return { name, tool: definition as unknown as Tool };
   }
   throw new ApiError(
     "invalid_request_error",
-    `${path}.tool.type: '${change.type}' is not available on Amazon Bedrock: name the tool itself`,
+    `${path}.tool.type: '${type}' is not available on Amazon Bedrock: name the tool itself`,
   );
 }
 

@@ -240,7 +240,7 @@ export function errorFromFrame(frame: Frame): BedrockError {
   const exception = exceptionName(frame.type);
   if (CREDENTIAL_EXCEPTIONS.has(exception)) return credentialError(exception, undefined);
   const rule = RULES[exception] ?? { type: "api_error", retryable: true };
-  const message = told.message ?? frame.errorMessage ??
+  const message = told.message ?? text(frame.errorMessage) ??
     `Amazon Bedrock ended the stream: ${exception}`;
   return new BedrockError(rule.type, message, {
     exception,

@@ -77,8 +77,9 @@ class Station {
 
   #hook(event: WireEvent): readonly AnthropicEvent[] | undefined {
     const { exchange } = this.#run;
+    const value = freezeDeep(event.value); // an event that is none is no fault of the plugin's
     try {
-      const result = checkResult(this.plugin.hooks.onEvent?.(freezeDeep(event.value), this.#ctx));
+      const result = checkResult(this.plugin.hooks.onEvent?.(value, this.#ctx));
       if (exchange.rejection === undefined) return result;
     } catch (error) {
       if (exchange.rejection === undefined) {

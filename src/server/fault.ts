@@ -3,6 +3,7 @@
  * @module
  */
 import { ApiError } from "../anthropic/error.ts";
+import { BrokenEvent } from "../anthropic/event.ts";
 import { BedrockError } from "../bedrock/errors.ts";
 import type { Fault } from "../pipeline/complete.ts";
 import { ClientGone, type Exchange } from "../pipeline/exchange.ts";
@@ -31,5 +32,6 @@ export function faultOf(error: unknown, exchange?: Pick<Exchange, "rejection">):
     return error.type === "authentication_error" ? "client" : "policy";
   }
   if (error instanceof BedrockError) return OF_BEDROCK[error.type] ?? "bedrock";
+  if (error instanceof BrokenEvent) return "bedrock";
   return error.status < 500 ? "client" : "us";
 }

@@ -46,6 +46,14 @@ function isClosed(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.ConnectionReset;
 }
 
+async function closeWrite(connection: Deno.Conn): Promise<void> {
+  try {
+    await connection.closeWrite();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotConnected) && !isClosed(error)) throw error;
+  }
+}
+
 /** Reads until the text satisfies `enough`, or the connection ends. */
 export async function readUntil(
   connection: Deno.Conn,
@@ -67,11 +75,21 @@ export async function readUntil(
   return text;
 }
 
-/** Sends one request that says `connection: close`, and reads all that comes back. */
-export async function raw(url: string, data: string | Uint8Array): Promise<RawAnswer> {
+/**
+ * Sends one request that says `connection: close`, and reads all that comes back.
+ *
+ * @param options.half Whether to say that no more comes: what is unfinished then ends too
+ */
+export async function raw(
+  url: string,
+  data: string | Uint8Array,
+  options: { half?: boolean } = {},
+): Promise<RawAnswer> {
   const connection = await connect(url);
   try {
-    const sent = write(connection, data);
+    const sent = write(connection, data).then(async () => {
+      if (options.half === true) await closeWrite(connection);
+    });
     const text = await readUntil(connection, () => false);
     await sent;
     return parseRaw(text);

@@ -104,7 +104,9 @@ const TO_LOCATION: Readonly<Record<string, (citation: Members) => Members>> = {
 export function toConverseCitation(citation: unknown): Members {
   const given = (citation ?? {}) as Members;
   const title = given.document_title ?? given.title;
-  const toLocation = TO_LOCATION[String(given.type)];
+  const { type } = given;
+  const known = typeof type === "string" && Object.hasOwn(TO_LOCATION, type);
+  const toLocation = known ? TO_LOCATION[type] : undefined;
   return {
     ...(typeof title === "string" ? { title } : {}),
     ...(typeof given.source === "string" ? { source: given.source } : {}),

@@ -15,6 +15,7 @@ import type { FrameEvents } from "../stream.ts";
 import { BlockWriter, brokenTool, joinBase64, type OpenBlock } from "./block_writer.ts";
 import { citationOf } from "./citations.ts";
 import { StopWatcher } from "./stop_sequences.ts";
+import { indexOf, type Json, object, textOf } from "./values.ts";
 import { emptyUsage, type Ending, endingOf, usageOf } from "./usage.ts";
 
 /** What reading an answer needs of its request. */
@@ -31,8 +32,6 @@ export interface ConverseAnswerOptions {
   readonly onTier?: (tier: string) => void;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
 const utf8 = new TextDecoder();
 
 function parse(frame: Frame): Json {
@@ -41,10 +40,6 @@ function parse(frame: Frame): Json {
   } catch (error) {
     throw brokenAnswer("An event of the stream from Amazon Bedrock is no JSON: try again", error);
   }
-}
-
-function object(value: unknown): Json {
-  return typeof value === "object" && value !== null ? value as Json : {};
 }
 
 /** Reasoning that is hidden may come in parts, and Anthropic tells it whole: it waits for its end. */
@@ -134,16 +129,16 @@ export class ConverseDecoder implements FrameEvents {
     const { toolUseId, name } = object(toolUse);
     const block = {
       type: "tool_use",
-      id: String(toolUseId),
-      name: this.#options.names.toClient(String(name)),
+      id: textOf(toolUseId),
+      name: this.#options.names.toClient(textOf(name)),
       input: {},
     };
-    this.#open(Number(contentBlockIndex), block, out);
+    this.#open(indexOf(contentBlockIndex), block, out);
   }
 
   #blockDelta({ contentBlockIndex, delta }: Json, out: WireEvent[]): void {
     const given = object(delta);
-    const source = Number(contentBlockIndex);
+    const source = indexOf(contentBlockIndex);
     if (typeof given.text === "string") return this.#text(source, given.text, out);
     if (this.#stopped) return;
     if (given.toolUse !== undefined) return this.#toolInput(source, given.toolUse, out);
@@ -248,7 +243,7 @@ export class ConverseDecoder implements FrameEvents {
   }
 
   #blockStop({ contentBlockIndex }: Json, out: WireEvent[]): void {
-    const source = Number(contentBlockIndex);
+    const source = indexOf(contentBlockIndex);
     if (source === this.#textSource) this.#flushText(out);
     this.#citations = [];
     if (source === this.#hidden?.source) this.#tellHidden(out);

@@ -11,7 +11,7 @@ import type { ContentBlock } from "../../anthropic/types.ts";
 /** A content block of Converse. */
 export type ConverseBlock = Readonly<Record<string, unknown>>;
 
-const DOCUMENT_FORMATS: Readonly<Record<string, string>> = {
+const DOCUMENT_FORMATS: ReadonlyMap<unknown, string> = new Map(Object.entries({
   "application/pdf": "pdf",
   "text/plain": "txt",
   "text/csv": "csv",
@@ -21,7 +21,7 @@ const DOCUMENT_FORMATS: Readonly<Record<string, string>> = {
   "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
   "application/vnd.ms-excel": "xls",
   "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-};
+}));
 
 /** Base64 of the first bytes of each format: a media type that lies is refused by Bedrock, the bytes are not. */
 const MAGIC: readonly (readonly [prefix: string, format: string])[] = [
@@ -30,13 +30,13 @@ const MAGIC: readonly (readonly [prefix: string, format: string])[] = [
   ["R0lGOD", "gif"],
   ["UklGR", "webp"],
 ];
-const IMAGE_FORMATS: Readonly<Record<string, string>> = {
+const IMAGE_FORMATS: ReadonlyMap<unknown, string> = new Map(Object.entries({
   "image/png": "png",
   "image/jpeg": "jpeg",
   "image/jpg": "jpeg",
   "image/gif": "gif",
   "image/webp": "webp",
-};
+}));
 
 /** Blocks that can be nothing but text; empty ones are left out. */
 function textsOf(content: unknown, path: string): { text: string }[] {
@@ -75,11 +75,11 @@ export function imageBlock(block: ContentBlock, path: string): ConverseBlock {
   if (source.type !== "base64") return refuseSource(path, source.type);
   const data = String(source.data);
   const format = MAGIC.find(([prefix]) => data.startsWith(prefix))?.[1] ??
-    IMAGE_FORMATS[String(source.media_type)];
+    IMAGE_FORMATS.get(source.media_type);
   if (format === undefined) {
     throw new ApiError(
       "invalid_request_error",
-      `${path}.source.media_type: Input should be ${Object.keys(IMAGE_FORMATS).join(", ")}`,
+      `${path}.source.media_type: Input should be ${[...IMAGE_FORMATS.keys()].join(", ")}`,
     );
   }
   return { image: { format, source: { bytes: data } } };
@@ -106,7 +106,7 @@ export class DocumentNames {
 
 function documentSource(source: Source, path: string): { format: string; source: ConverseBlock } {
   if (source.type === "base64") {
-    const format = DOCUMENT_FORMATS[String(source.media_type)];
+    const format = DOCUMENT_FORMATS.get(source.media_type);
     if (format !== undefined) return { format, source: { bytes: String(source.data) } };
     throw new ApiError(
       "invalid_request_error",

@@ -53,7 +53,7 @@ const READ = new Set(["message_start", "message_delta"]);
 function checkEvent(event: WireEvent): void {
   const { bytes } = event;
   try {
-    if (READ.has(event.type)) void event.value;
+    if (READ.has(event.type)) checkRead(event.value);
     if (bytes[0] === BRACE && bytes[1] === QUOTE && bytes.at(-1) === BRACE_END) return;
     JSON.parse(event.text);
   } catch (error) {
@@ -61,7 +61,19 @@ function checkEvent(event: WireEvent): void {
   }
 }
 
+function checkRead(value: { readonly type: string; readonly message?: unknown }): void {
+  const { type, message } = value;
+  if (type !== "message_start" || typeof message === "object" && message !== null) return;
+  throw new TypeError("Cannot begin an answer as its message must be an object: it is none");
+}
+
+/** @throws {BedrockError} If it is no JSON */
 function withoutMetrics(event: WireEvent): WireEvent {
+  try {
+    JSON.parse(event.text); // an edit needs JSON that is whole
+  } catch (error) {
+    throw brokenAnswer("The end of the stream from Amazon Bedrock is no JSON: try again", error);
+  }
   return WireEvent.fromBytes(
     event.type,
     editJson(event.bytes, [{ path: [METRICS], remove: true }]),

@@ -202,3 +202,20 @@ for (const [what, text] of Object.entries(NO_MESSAGES)) {
     assert.throws(() => nativeMessage(encoder.encode(text)), isApiError("api_error", /try again$/));
   });
 }
+
+Deno.test("events whose usage is read must be JSON of their kind: else it is Bedrock's failure", () => {
+  const broken = [
+    '{"type":"message_start","message":',
+    '{"type":"message_start","message":null}',
+    '{"type":"message_start"}',
+    '{"type":"message_delta","usage":}',
+    `{"type":"message_stop",${METRICS},}`,
+  ];
+  for (const event of broken) {
+    assert.throws(() => invoke(chunk(event)), (error: unknown) => {
+      assert.ok(error instanceof ApiError && error.type === "api_error", event);
+      assert.match(error.message, /of the stream from Amazon Bedrock is/);
+      return true;
+    });
+  }
+});
