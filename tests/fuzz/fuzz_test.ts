@@ -1,8 +1,9 @@
 /** A slice of what `deno task fuzz` does at length, by the seed of this run. */
 import fc from "fast-check";
 import { checkAsyncProperty, SEED } from "../seed.ts";
-import { fuzzRequest, FuzzTarget, gatewayOf } from "./requests.ts";
+import { fuzzRequest, gatewayOf } from "./requests.ts";
 import { readStream, streamOf } from "./streams.ts";
+import { FuzzTarget } from "./target.ts";
 
 const STREAMS = 4_000;
 const REQUESTS = 400;

@@ -8,8 +8,9 @@
 import { parseArgs } from "node:util";
 import fc from "fast-check";
 import { checkAsyncProperty, SEED } from "../seed.ts";
-import { fuzzRequest, FuzzTarget, gatewayOf } from "./requests.ts";
+import { fuzzRequest, gatewayOf } from "./requests.ts";
 import { type Outcome, readStream, type Route, streamOf } from "./streams.ts";
+import { FuzzTarget } from "./target.ts";
 
 const FIGURES = new URL("../../bench/fuzz.json", import.meta.url);
 const TOLD_EVERY = 10;
