@@ -212,7 +212,7 @@ class RunningGateway implements Gateway {
     await closePlugins(this.#services.plugins);
     await Promise.all(this.#retired);
     await this.keys.settled();
-    await this.#foundation.sharing.close(); // after the ledger: what is posted is held no more
+    await this.#foundation.sharing.close(); // what is not yet posted stays held until it is
     await this.#closeStore();
   }
 }

@@ -5,7 +5,7 @@
  * A replica holds a part of the sum for some time, and lets requests in from it without asking the store. Where its
  * part is too small it takes more, by compare-and-set, so that all parts and what is spent never exceed the sum. The
  * more it uses the larger the blocks it takes, but at most a quarter of what others have left it; what it does not
- * use it gives back: soon where little is left for the others, else after ten seconds. The part of a replica that
+ * use it gives back: within half a second where that is of more use to others, else after ten seconds. The part of a replica that
  * ended without a word falls back when its time is over.
  *
  * An amount that is spent moves from the part to what is spent by a posting of the ledger, in one step, so that it
@@ -17,11 +17,11 @@
  */
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { StoreWrite } from "../storage/store.ts";
-import { PoolPart, type PoolPlace, type PoolView } from "./pool_part.ts";
+import { LEASE_MS, PoolPart, type PoolPlace, type PoolView } from "./pool_part.ts";
 
 /** What a replica holds is looked over so often. */
 export const RENEW_MS = 10_000;
-/** The same, where what it holds idle is much of what others have left. */
+/** The same, where what it holds idle is too little for a request like the last, or much of what others have left. */
 export const IDLE_MS = 250;
 /** A refusal is repeated for so long without asking the store: what others hold changes soon, what is spent does not. */
 export const REFUSED_MS = { held: 100, spent: 2_000 } as const;
@@ -87,9 +87,11 @@ export class Pool {
   #spentHere = 0;
   /** What was left for others at the last look into the store. */
   #left = 0;
-  /** Least that was free since the part was looked over: nobody needed it. */
+  /** Least that was free since the part was looked over, and in the turn before: nobody needed it. */
   #low = 0;
+  #lowBefore = 0;
   #isUsed = false;
+  #lastAmount = 0;
   /** What was taken beyond the need, and when. */
   #block = 0;
   #grewAt = -Infinity;
@@ -119,6 +121,7 @@ export class Pool {
   take(amount: number, { capacity, alone = false }: TakeOptions): Grant | Promise<Grant> {
     const now = this.#clock.monotonic();
     this.#isUsed = true;
+    this.#lastAmount = amount;
     if (capacity !== this.#capacity) {
       this.#capacity = capacity;
       this.#refused = undefined;
@@ -174,11 +177,13 @@ export class Pool {
 
   #noteGiven(): void {
     this.#refused = undefined;
-    if (!this.#timerIsShort && this.#isMuchIdle()) this.#schedule();
+    if (!this.#timerIsShort && this.#isBetterGiven()) this.#schedule();
   }
 
-  #isMuchIdle(): boolean {
-    return this.#part.free > Math.max(this.#left, 0) * MUCH;
+  /** Whether what is free is of little use here, or of more use to others. */
+  #isBetterGiven(): boolean {
+    const { free } = this.#part;
+    return free > 0 && (free < this.#lastAmount || free > this.#left * MUCH);
   }
 
   #ask(amount: number, alone: boolean): Promise<Grant> {
@@ -241,12 +246,11 @@ export class Pool {
     return { delta, left: left - delta, extra, asked, alone, why };
   }
 
-  /** What to take beyond the need: twice as much as the last time and more, if that was not long ago. */
+  /** What to take beyond the need: more than the last time, if that did not last long; nothing after a long rest. */
   #extra(need: number, left: number): number {
-    const isSoon = this.#clock.monotonic() - this.#grewAt < RENEW_MS;
-    return isSoon
-      ? Math.max(0, Math.min(2 * this.#block + need, Math.floor(left * BLOCK_SHARE)))
-      : 0;
+    const lasted = this.#clock.monotonic() - this.#grewAt;
+    const wanted = lasted < RENEW_MS ? 2 * this.#block + need : lasted < LEASE_MS ? this.#block : 0;
+    return Math.max(0, Math.min(wanted, Math.floor(left * BLOCK_SHARE)));
   }
 
   #settle({ delta, left, extra, asked, alone, why }: Plan): void {
@@ -272,7 +276,7 @@ export class Pool {
   #schedule(): void {
     this.#cancelTimer?.();
     if (this.#isClosed) return;
-    this.#timerIsShort = this.#isMuchIdle();
+    this.#timerIsShort = this.#isBetterGiven();
     const ms = this.#timerIsShort ? IDLE_MS : RENEW_MS;
     this.#cancelTimer = this.#clock.after(ms, () => this.#lookOver());
   }
@@ -283,9 +287,9 @@ export class Pool {
     if (this.#turn !== undefined) return; // it schedules at its end
     const { free, reserved, isHeld } = this.#part;
     const isIdle = !this.#isUsed && reserved === 0;
-    const surplus = isIdle ? free : Math.min(this.#low, free);
+    const surplus = isIdle ? free : Math.min(this.#low, this.#lowBefore, free);
     this.#isUsed = false;
-    this.#low = free - surplus;
+    [this.#lowBefore, this.#low] = [this.#low, free - surplus];
     if (isIdle && !isHeld) return this.#onIdle();
     const isDue = this.#part.isDue(this.#clock.monotonic());
     if (surplus > 0 || isHeld && (isIdle || isDue)) this.#turn = this.#serve(surplus);

@@ -112,27 +112,43 @@ export async function ownId({ gateway, key }: Harness): Promise<string> {
   return verdict.key.id;
 }
 
-/** A Bedrock that answers nobody until it is told to, and then everybody. */
-export function holdingBedrock(
-  usage: Record<string, unknown>,
-): { url: string; arrived: () => number; open: () => void; close: () => Promise<void> } {
+/** A Bedrock that answers when it is told to: with 200 tokens of output, which are a mill, and none of input. */
+export interface HoldingBedrock {
+  /** Its base URL. */
+  readonly url: string;
+  /** Requests that came since it last held. */
+  readonly arrived: number;
+  /** Answers nobody from now on. */
+  hold(): void;
+  /** Answers everybody. */
+  open(): void;
+  /** Ends it. */
+  close(): Promise<void>;
+}
+
+/** Starts one that holds. */
+export function startHoldingBedrock(): HoldingBedrock {
   let arrived = 0;
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => open = resolve);
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    async (request) => {
-      await request.text();
-      arrived++;
-      await opened;
-      return Response.json(answerOf(usage));
-    },
-  );
-  const { port } = server.addr as Deno.NetAddr;
+  let gate = Promise.withResolvers<void>();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (ask) => {
+    await ask.text();
+    arrived++;
+    await gate.promise;
+    return Response.json(answerOf({ input_tokens: 0, output_tokens: 200 }));
+  });
   return {
-    url: `http://127.0.0.1:${port}`,
-    arrived: () => arrived,
-    open,
-    close: () => server.shutdown(),
+    url: `http://127.0.0.1:${(server.addr as Deno.NetAddr).port}`,
+    get arrived() {
+      return arrived;
+    },
+    hold() {
+      arrived = 0;
+      gate = Promise.withResolvers();
+    },
+    open: () => gate.resolve(),
+    async close() {
+      gate.resolve();
+      await server.shutdown();
+    },
   };
 }
