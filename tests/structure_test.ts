@@ -19,6 +19,7 @@ const LEAVES = [
   "json",
   "net",
   "bytes",
+  "sha256",
   "config",
   "storage",
   "pricing",
@@ -43,7 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   anthropic: [...LEAVES.filter((leaf) => ["json", "text", "bytes"].includes(leaf))],
   simulator: ["clock"],
   config: ["text", "manifest"],
-  storage: ["clock", "text"],
+  storage: ["clock", "text", "sha256"],
   pricing: ["anthropic", "text"],
   ledger: ["clock", "log", "bytes", "storage"],
   sharing: ["clock", "log", "storage"],
@@ -54,6 +55,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   json: [],
   net: ["bytes"],
   bytes: [],
+  sha256: [],
 };
 
 function partOf(path: string): string {

@@ -4,7 +4,7 @@
  * Source: AWS IAM User Guide, Create a signed AWS API request ([D]); equal to the SDK's signer by test.
  * @module
  */
-import { createHash, createHmac } from "node:crypto"; // 1 us for a small body; WebCrypto's promise costs 40
+import { Hmac, sha256Hex } from "../sha256.ts";
 
 /** Keys to sign with. */
 export interface AwsCredentials {
@@ -23,7 +23,7 @@ export interface SignInput {
   /** HTTP method. */
   readonly method: string;
   /** Where it goes; its path is percent-encoded as it will be sent. */
-  readonly url: URL;
+  readonly url: Pick<URL, "host" | "pathname" | "search">;
   /** Headers to sign beside `host` and the date's. */
   readonly headers: Readonly<Record<string, string>>;
   /** The body. */
@@ -40,8 +40,8 @@ export interface SignInput {
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 
-/** Keys derived are kept for so many of (key, date, region, service): a day has one for each. */
-const KEPT_KEYS = 64;
+/** Of each kind of what repeats, so many are remembered: clients may make model names up. */
+const REMEMBERED = 256;
 
 /** Percent-encodes all but the unreserved characters of RFC 3986. */
 function encodeRfc3986(text: string): string {
@@ -56,14 +56,6 @@ export function encodeModelPath(modelId: string): string {
   return encodeRfc3986(modelId);
 }
 
-function sha256(data: Uint8Array | string): string {
-  return createHash("sha256").update(data).digest("hex");
-}
-
-function hmac(key: Uint8Array | string, text: string): Uint8Array {
-  return createHmac("sha256", key).update(text).digest();
-}
-
 /** `20261123T220000Z`. */
 function amzDate(now: number): string {
   return new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
@@ -74,9 +66,12 @@ function canonicalPath(pathname: string): string {
   return pathname.split("/").map(encodeRfc3986).join("/");
 }
 
-function canonicalQuery(search: URLSearchParams): string {
+function canonicalQuery(search: string): string {
+  if (search === "") return "";
   const pairs: [string, string][] = [];
-  for (const [name, value] of search) pairs.push([encodeRfc3986(name), encodeRfc3986(value)]);
+  for (const [name, value] of new URLSearchParams(search)) {
+    pairs.push([encodeRfc3986(name), encodeRfc3986(value)]);
+  }
   pairs.sort(([a, x], [b, y]) => a === b ? (x < y ? -1 : 1) : a < b ? -1 : 1);
   return pairs.map(([name, value]) => `${name}=${value}`).join("&");
 }
@@ -100,15 +95,62 @@ const UNSIGNED = new Set([
   "x-amzn-trace-id",
 ]);
 
-/** Signs requests; derived keys are kept for the day. */
+/** Which of a request's headers are signed, and in which order: the same for all requests with these names. */
+interface SignedNames {
+  /** As they are spelled in the request, in the order of their small letters. */
+  readonly ordered: readonly string[];
+  /** In small letters. */
+  readonly small: readonly string[];
+  /** `SignedHeaders`. */
+  readonly list: string;
+}
+
+function signedNames(names: readonly string[]): SignedNames {
+  const pairs = names
+    .map((name) => [name.toLowerCase(), name] as const)
+    .filter(([small]) =>
+      !UNSIGNED.has(small) && !small.startsWith("proxy-") && !small.startsWith("sec-")
+    )
+    .sort(([a], [b]) => a < b ? -1 : 1);
+  const small = pairs.map(([name]) => name);
+  return { ordered: pairs.map(([, name]) => name), small, list: small.join(";") };
+}
+
+function canonicalValue(value: string): string {
+  return value.trim().replace(/\s+/g, " ");
+}
+
+/** Answers that are worked out once for each question, and forgotten all together when they are many. */
+class Remembered<T> {
+  readonly #answers = new Map<string, T>();
+  readonly #work: (question: string) => T;
+
+  constructor(work: (question: string) => T) {
+    this.#work = work;
+  }
+
+  of(question: string): T {
+    let answer = this.#answers.get(question);
+    if (answer === undefined) {
+      if (this.#answers.size >= REMEMBERED) this.#answers.clear();
+      this.#answers.set(question, answer = this.#work(question));
+    }
+    return answer;
+  }
+}
+
+/** Signs requests; what repeats from one to the next is worked out once: keys for the day, paths, orders of headers. */
 export class Signer {
-  readonly #keys = new Map<string, Uint8Array>();
+  readonly #keys = new Map<string, { readonly secret: string; readonly hmac: Hmac }>();
+  readonly #paths = new Remembered(canonicalPath);
+  readonly #names = new Remembered((names) => signedNames(names.split("\n")));
+  #second = { at: NaN, date: "" };
 
   /** The headers to add to the request: `authorization`, `x-amz-date`, `x-amz-content-sha256` and, for temporary keys, `x-amz-security-token`. */
   sign(input: SignInput): Record<string, string> {
     const { method, url, body, region, service, credentials } = input;
-    const date = amzDate(input.now);
-    const payloadHash = sha256(body);
+    const date = this.#date(input.now);
+    const payloadHash = sha256Hex(body);
     const added: Record<string, string> = {
       "x-amz-date": date,
       "x-amz-content-sha256": payloadHash,
@@ -116,42 +158,39 @@ export class Signer {
     if (credentials.sessionToken !== undefined) {
       added["x-amz-security-token"] = credentials.sessionToken;
     }
-    const { lines, names } = canonicalHeaders({ ...input.headers, ...added, host: url.host });
+    const headers: Record<string, string> = { ...input.headers, ...added, host: url.host };
+    const { ordered, small, list } = this.#names.of(Object.keys(headers).join("\n"));
+    let lines = "";
+    for (let at = 0; at < ordered.length; at++) {
+      lines += `${small[at]}:${canonicalValue(headers[ordered[at] ?? ""] ?? "")}\n`;
+    }
     const canonicalRequest =
-      `${method}\n${canonicalPath(url.pathname)}\n${canonicalQuery(url.searchParams)}\n` +
-      `${lines}\n${names}\n${payloadHash}`;
+      `${method}\n${this.#paths.of(url.pathname)}\n${canonicalQuery(url.search)}\n` +
+      `${lines}\n${list}\n${payloadHash}`;
     const scope = `${date.slice(0, 8)}/${region}/${service}/aws4_request`;
-    const toSign = `${ALGORITHM}\n${date}\n${scope}\n${sha256(canonicalRequest)}`;
-    const key = this.#signingKey(credentials, scope);
-    const signature = createHmac("sha256", key).update(toSign).digest("hex");
+    const toSign = `${ALGORITHM}\n${date}\n${scope}\n${sha256Hex(canonicalRequest)}`;
+    const signature = this.#signingKey(credentials, scope).hex(toSign);
     added.authorization =
-      `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`;
+      `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${list}, Signature=${signature}`;
     return added;
   }
 
-  #signingKey(credentials: AwsCredentials, scope: string): Uint8Array {
-    // The secret is part of what tells keys apart: one id may come with another secret after a rotation.
-    const id = `${credentials.accessKeyId}/${scope}/${sha256(credentials.secretAccessKey)}`;
-    const kept = this.#keys.get(id);
-    if (kept !== undefined) return kept;
-    let key: Uint8Array | string = `AWS4${credentials.secretAccessKey}`;
-    for (const part of scope.split("/")) key = hmac(key, part);
-    if (this.#keys.size >= KEPT_KEYS) this.#keys.clear();
-    this.#keys.set(id, key as Uint8Array);
-    return key as Uint8Array;
+  #date(now: number): string {
+    const at = Math.floor(now / 1_000);
+    if (this.#second.at !== at) this.#second = { at, date: amzDate(now) };
+    return this.#second.date;
   }
-}
 
-function canonicalHeaders(headers: Record<string, string>): { lines: string; names: string } {
-  const entries: [string, string][] = [];
-  for (const [rawName, value] of Object.entries(headers)) {
-    const name = rawName.toLowerCase();
-    if (UNSIGNED.has(name) || name.startsWith("proxy-") || name.startsWith("sec-")) continue;
-    entries.push([name, value.trim().replace(/\s+/g, " ")]);
+  #signingKey({ accessKeyId, secretAccessKey }: AwsCredentials, scope: string): Hmac {
+    const id = `${accessKeyId}/${scope}`;
+    const kept = this.#keys.get(id);
+    // One id may come with another secret after a rotation.
+    if (kept?.secret === secretAccessKey) return kept.hmac;
+    let key: Uint8Array | string = `AWS4${secretAccessKey}`;
+    for (const part of scope.split("/")) key = new Hmac(key).digest(part);
+    const hmac = new Hmac(key);
+    if (this.#keys.size >= REMEMBERED) this.#keys.clear();
+    this.#keys.set(id, { secret: secretAccessKey, hmac });
+    return hmac;
   }
-  entries.sort(([a], [b]) => a < b ? -1 : 1);
-  return {
-    lines: entries.map(([name, value]) => `${name}:${value}\n`).join(""),
-    names: entries.map(([name]) => name).join(";"),
-  };
 }

@@ -18,7 +18,7 @@ import type { LoadedConfig } from "../config/load.ts";
 import { type JournalPlace, openLedger } from "../ledger/open.ts";
 import type { StoreConfig } from "../config/schema.ts";
 import type { Log } from "../log.ts";
-import { openHttpClient } from "../net/http_client.ts";
+import { openHttpClient } from "../net/open_http_client.ts";
 import { fetchPublic } from "../net/public_fetch.ts";
 import { parseDuration } from "../text/duration.ts";
 import { readyCheck } from "./ready.ts";

@@ -6,8 +6,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../clock.ts";
+import { Hmac } from "../sha256.ts";
 import { type Answer, VerdictCache } from "./key_cache.ts";
 import type { KeyFields, KeyRecord, KeyVerdict } from "./key_record.ts";
 import { idOfKey, newKey, renewedKey } from "./key_text.ts";
@@ -63,7 +64,7 @@ function publicPart({ hashes: _, ...record }: StoredKey): KeyRecord {
 export class Keys {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #secret: Buffer;
+  readonly #hmac: Hmac;
   readonly #cache: VerdictCache;
   readonly #uses: KeyUses;
 
@@ -77,7 +78,7 @@ export class Keys {
   ) {
     this.#store = store;
     this.#clock = clock;
-    this.#secret = secret;
+    this.#hmac = new Hmac(secret);
     this.#uses = new KeyUses(store, clock);
     const ask = (presented: string) => this.#verify(presented);
     this.#cache = new VerdictCache(clock, ask, validWhileDownMs);
@@ -251,7 +252,7 @@ export class Keys {
   }
 
   #hash(text: string): string {
-    return createHmac("sha256", this.#secret).update(text).digest("hex");
+    return this.#hmac.hex(text);
   }
 }
 

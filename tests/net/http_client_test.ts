@@ -1,16 +1,12 @@
 /** The client of the request path, over real connections: what is sent once arrives once, whatever becomes of it. */
 import assert from "node:assert/strict";
-import {
-  FetchHttpClient,
-  type HttpAnswer,
-  type HttpClient,
-  NodeHttpClient,
-  openHttpClient,
-  readAll,
-} from "../../src/net/http_client.ts";
+import { FetchHttpClient } from "../../src/net/fetch_client.ts";
+import { Http1Client } from "../../src/net/http1_client.ts";
+import { type HttpAnswer, type HttpClient, readAll } from "../../src/net/http_client.ts";
+import { openHttpClient } from "../../src/net/open_http_client.ts";
 
 const CLIENTS: Record<string, () => HttpClient> = {
-  NodeHttpClient: () => new NodeHttpClient(),
+  Http1Client: () => new Http1Client(),
   FetchHttpClient: () => new FetchHttpClient(),
 };
 
@@ -153,7 +149,7 @@ for (const [name, make] of Object.entries(CLIENTS)) {
     }));
 }
 
-Deno.test("NodeHttpClient fails, and sends nothing again, when a kept connection breaks under a request", async () => {
+Deno.test("Http1Client fails, and sends nothing again, when a kept connection breaks under a request", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const heads: string[] = [];
   const serving = (async () => {
@@ -172,7 +168,7 @@ Deno.test("NodeHttpClient fails, and sends nothing again, when a kept connection
       connection.close();
     }
   })();
-  const client = new NodeHttpClient();
+  const client = new Http1Client();
   const url = new URL(`http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}/`);
   try {
     assert.equal(await textOf(await ask(client, url, "first")), "ok");
@@ -185,7 +181,7 @@ Deno.test("NodeHttpClient fails, and sends nothing again, when a kept connection
   }
 });
 
-Deno.test("NodeHttpClient makes the other side wait when its answer is not read", async () => {
+Deno.test("Http1Client makes the other side wait when its answer is not read", async () => {
   const chunk = new Uint8Array(64 * 1024);
   let sent = 0;
   const server = Deno.serve(
@@ -201,7 +197,7 @@ Deno.test("NodeHttpClient makes the other side wait when its answer is not read"
         }),
       ),
   );
-  const client = new NodeHttpClient();
+  const client = new Http1Client();
   try {
     const url = new URL(`http://127.0.0.1:${(server.addr as Deno.NetAddr).port}/`);
     const answer = await ask(client, url, "x");
@@ -219,7 +215,7 @@ Deno.test("NodeHttpClient makes the other side wait when its answer is not read"
 });
 
 Deno.test("openHttpClient() takes fetch where the environment names a proxy", () => {
-  assert.ok(openHttpClient(() => undefined) instanceof NodeHttpClient);
+  assert.ok(openHttpClient(() => undefined) instanceof Http1Client);
   const env = (name: string) => name === "HTTPS_PROXY" ? "http://proxy:3128" : undefined;
   assert.ok(openHttpClient(env) instanceof FetchHttpClient);
 });
