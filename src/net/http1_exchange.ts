@@ -33,6 +33,7 @@ export class Http1Exchange implements ChunkSource {
     this.#connection = connection;
     this.#signal = signal;
     signal.addEventListener("abort", this.#abort, { once: true });
+    if (signal.aborted) this.#end(false); // it did so while the connection was made
   }
 
   /**
@@ -42,6 +43,7 @@ export class Http1Exchange implements ChunkSource {
    */
   async run(pieces: readonly Uint8Array[]): Promise<ResponseHead> {
     try {
+      if (this.#ended) throw cutError();
       // Read at once: an answer may come before all is sent, and the other side then stops to read.
       void this.#send(pieces);
       const head = await this.#connection.head();
