@@ -4,6 +4,7 @@
  * @module
  */
 import { HttpSyntaxError, parseHead, type ResponseHead } from "./http1_head.ts";
+import { type ByteConn, TlsConn } from "./tls_conn.ts";
 
 /** Bytes that are read at once. A stream's events are smaller; what is larger comes in several reads. */
 const BUFFER_BYTES = 16 * 1_024;
@@ -26,7 +27,7 @@ export interface Origin {
 
 /** A connection, and what was read of it and not yet taken. */
 export class Http1Connection {
-  readonly #conn: Deno.Conn;
+  readonly #conn: ByteConn;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #start = 0;
   #end = 0;
@@ -34,7 +35,7 @@ export class Http1Connection {
   #ahead: Promise<number | null> | undefined;
   #closed = false;
 
-  private constructor(conn: Deno.Conn) {
+  private constructor(conn: ByteConn) {
     this.#conn = conn;
   }
 
@@ -43,22 +44,10 @@ export class Http1Connection {
     { secure, hostname, port }: Origin,
     signal: AbortSignal,
   ): Promise<Http1Connection> {
+    if (secure) return new Http1Connection(await TlsConn.open({ hostname, port }, signal));
     const conn = await Deno.connect({ hostname, port, signal });
     conn.setNoDelay(true);
-    if (!secure) return new Http1Connection(conn);
-    const tls = await Deno.startTls(conn, { hostname, alpnProtocols: ["http/1.1"] });
-    const gone = () => tls.close();
-    signal.addEventListener("abort", gone, { once: true });
-    try {
-      signal.throwIfAborted();
-      await tls.handshake();
-      return new Http1Connection(tls);
-    } catch (error) {
-      if (!signal.aborted) tls.close();
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", gone);
-    }
+    return new Http1Connection(conn);
   }
 
   /** Whether it is closed, by either side. */
