@@ -32,5 +32,7 @@ Deno.test("cut off DynamoDB for some seconds under load, every reply is counted 
     { lost: 0, doubled: 0, misspent: 0, wrong: 0, server_errors: {} },
     JSON.stringify(result),
   );
-  assert.deepEqual(ready, ["200 ready", "200 degraded", "200 ready"]);
+  assert.ok(result.log_lines < 15, JSON.stringify(result)); // of each kind a line a minute
+  // What has waited goes to the store after the outage, which may be slow then: ready or degraded, never out.
+  assert.deepEqual([...new Set(ready)], ["200 ready", "200 degraded"]);
 });

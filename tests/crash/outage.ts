@@ -14,7 +14,7 @@ export interface OutageResult extends Tally {
   readonly server_errors: Readonly<Record<string, number>>;
   /** What `/ready` said, in the order in which it changed. */
   readonly ready: readonly string[];
-  /** Lines of the log about the store and the journal. */
+  /** Warnings and errors in the gateway's log. */
   readonly log_lines: number;
   readonly seed: number;
 }
@@ -54,6 +54,6 @@ export async function outage(
     const name = `${status} ${error}`;
     server_errors[name] = (server_errors[name] ?? 0) + 1;
   }
-  const log_lines = log.split("\n").filter((line) => /WRN|ERR/.test(line)).length;
+  const log_lines = log.split("\n").filter((line) => / (wrn|err) /.test(line)).length;
   return { seconds, server_errors, ready, log_lines, seed, ...tally };
 }
