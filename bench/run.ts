@@ -7,6 +7,7 @@
  */
 import { table } from "../src/cli/terminal.ts";
 import { STREAM_EVENTS } from "./answers.ts";
+import { journalCost } from "./journal.ts";
 import type { Shot } from "./load.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { freePort, ServerProcess } from "./processes.ts";
@@ -45,6 +46,7 @@ class Bench {
     await this.#part("checks", () => this.#checks());
     await this.#part("first byte", () => this.#firstByte());
     await this.#part("memory of a large request", () => this.#memory());
+    await this.#part("journal", () => this.#journal());
     await this.#part("start", () => this.#start());
     await this.#part("workers", () => this.#workers());
   }
@@ -169,6 +171,18 @@ class Bench {
       }));
     const ours = await peakMemory(() => this.#gateway(), keyedShot);
     return [{ "hop, bodies": round(hop), "outcrop, bodies": round(ours) }];
+  }
+
+  async #journal(): Promise<Figures[]> {
+    await journalCost(16); // warms up
+    const costs = [await journalCost(1), await journalCost(16)];
+    return costs.map((cost) => ({
+      "requests at a time": cost.together,
+      "us to note": cost.note_us,
+      "us to post": cost.post_us,
+      "us the end waits": cost.wait_us,
+      bytes: cost.bytes,
+    }));
   }
 
   async #start(): Promise<Figures[]> {

@@ -2,7 +2,7 @@
  * Batches: writes of several postings as one, for `Store.apply`.
  * @module
  */
-import { checkBatch } from "../storage/common.ts";
+import { checkBatch, checkKey } from "../storage/common.ts";
 import { MOST_WRITES, type StoreKey, type StoreWrite } from "../storage/store.ts";
 
 /** Writes that belong together, as they were noted. */
@@ -24,16 +24,26 @@ const MOST_BYTES = 400_000;
  * @throws {RangeError} If it holds too many writes, two with one key, or a delta that is no safe integer
  */
 export function checkPosting(writes: readonly StoreWrite[]): void {
-  checkBatch("posting", writes);
+  // Of a few, each with each costs less than a set of names, and every request pays it.
+  if (writes.length > FEW || !haveOwnKeys(writes)) checkBatch("posting", writes);
   for (const { key, add } of writes) {
-    if (add === undefined) continue;
-    for (const [name, delta] of Object.entries(add)) {
+    checkKey(key);
+    for (const name in add) {
+      const delta = add[name];
       if (Number.isSafeInteger(delta)) continue;
       throw new RangeError(
         `Cannot post to ${key.join("/")} as '${name}' must be a safe integer: it is ${delta}`,
       );
     }
   }
+}
+
+const FEW = 8;
+
+function haveOwnKeys(writes: readonly StoreWrite[]): boolean {
+  return writes.every(({ key: [partition, sort] }, at) =>
+    writes.findIndex(({ key }) => key[1] === sort && key[0] === partition) === at
+  );
 }
 
 function nameOf([partition, sort]: StoreKey): string {
