@@ -151,7 +151,7 @@ function oddFrame(random: Random): Uint8Array {
 
 function split(bytes: Uint8Array, random: Random): Uint8Array[] {
   const chunks: Uint8Array[] = [];
-  const most = pick(random, [7, 60, 400, 4_000]);
+  const most = pick(random, [7, 60, 60, 400, 400, 4_000, 4_000, 4_000]);
   for (let at = 0; at < bytes.byteLength;) {
     const size = between(random, 1, most);
     chunks.push(bytes.slice(at, at + size));
