@@ -1,9 +1,10 @@
 /**
- * The `ok` task: format, lint, documentation, types, tests; stops at the first that is not.
+ * The `ok` task: format, lint, documentation, dependencies, types, tests; stops at the first that is not.
  *
  * `--no-test` leaves the tests out, for who runs them by themselves.
  * @module
  */
+import { dependencyFacts, dependencyFindings } from "./lint/dependencies.ts";
 import { undocumented } from "./lint/documentation.ts";
 
 function write(text: string): void {
@@ -24,6 +25,12 @@ write("ok: documentation\n");
 const findings = await undocumented();
 if (findings.length > 0) {
   write(`${findings.join("\n")}\nok: documentation failed\n`);
+  Deno.exit(1);
+}
+write("ok: dependencies\n");
+const wrong = dependencyFindings(await dependencyFacts());
+if (wrong.length > 0) {
+  write(`${wrong.join("\n")}\nok: dependencies failed\n`);
   Deno.exit(1);
 }
 await step("types", ["check", "--quiet", "src", "plugins", "tests", "bench", "examples"]);
