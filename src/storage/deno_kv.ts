@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { addCounters, batchKey, checkBatch, checkKey, StoreClosed } from "./common.ts";
+import { sortRange } from "./range.ts";
 import type {
   AddOptions,
   Entry,
@@ -162,17 +163,18 @@ class DenoKvStore implements Store {
 
   async *list<T>(partition: string, options: ListOptions = {}): AsyncIterable<Entry<T>> {
     this.#check([partition, "any"]);
-    const { from, to, prefix, reverse = false } = options;
-    const selector: Deno.KvListSelector = {
-      start: [partition, ...(from === undefined ? [] : [from])],
-      end: to === undefined ? [partition, true] : [partition, to],
-    };
-    if (from === undefined) selector.start = [partition, prefix ?? ""];
+    const range = sortRange(options);
     let left = options.limit ?? Infinity;
-    if (left <= 0) return;
+    if (range === undefined || left <= 0) return;
+    const { lower = "", upper } = range;
+    const selector = {
+      start: [partition, lower],
+      end: [partition, upper ?? true], // true sorts after every string
+    };
+    const { reverse = false } = options;
     for await (const stored of this.#kv.list<string>(selector, { reverse })) {
       const sort = stored.key[1];
-      if (typeof sort !== "string" || (prefix !== undefined && !sort.startsWith(prefix))) continue;
+      if (typeof sort !== "string") continue;
       const entry = this.#entry<T>([partition, sort], stored);
       if (entry === undefined) continue;
       yield entry;

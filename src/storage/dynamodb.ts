@@ -31,7 +31,7 @@ import {
   pingKey,
   valueItem,
 } from "./dynamodb/item.ts";
-import { queryOf } from "./dynamodb/range.ts";
+import { queryOf } from "./dynamodb/query.ts";
 import { makeReady } from "./dynamodb/ready.ts";
 import type {
   AddOptions,

@@ -117,32 +117,29 @@ export function startFront(options: FrontOptions): Front {
       const response = await forward(headers, { operation, body: JSON.stringify(input) });
       return { ok: response.ok, json: await response.json() };
     };
+    // No two writes are of one item: their order does not matter.
     const undo: (() => Promise<unknown>)[] = [];
-    const reasons: Json[] = [];
-    for (const one of TransactItems as Record<string, Write>[]) {
+    const make = async (one: Record<string, Write>): Promise<Json> => {
       const [[kind, write] = ["", { TableName: "" }]] = Object.entries(one);
       const { TableName } = write;
       const Key = write.Key ?? { pk: write.Item?.pk, sk: write.Item?.sk };
       const read = await call("GetItem", { TableName, Key, ConsistentRead: true });
       const done = await call(`${kind}Item`, write);
-      reasons.push(
-        done.ok
-          ? { Code: "None" }
-          : { Code: String(done.json.__type).replace(/.*#|Exception$/g, "") },
-      );
-      if (!done.ok) continue;
+      if (!done.ok) return { Code: String(done.json.__type).replace(/.*#|Exception$/g, "") };
       const { Item } = read.json;
       undo.push(() =>
         Item === undefined
           ? call("DeleteItem", { TableName, Key })
           : call("PutItem", { TableName, Item })
       );
-    }
+      return { Code: "None" };
+    };
+    const reasons = await Promise.all(TransactItems.map(make));
     if (reasons.every(({ Code }) => Code === "None")) {
       tokens.add(ClientRequestToken);
       return Response.json({});
     }
-    for (const one of undo) await one();
+    await Promise.all(undo.map((one) => one()));
     return refusal("TransactionCanceledException", { CancellationReasons: reasons });
   };
 
