@@ -72,6 +72,7 @@ export async function freshTable(url?: string): Promise<TableOptions> {
     region: "us-east-1",
     endpoint: url ?? (await localServer()).url,
     credentials: () => Promise.resolve(LOCAL_CREDENTIALS),
+    answerMs: 60_000, // the machine may be busy with other tests
   };
   const client = new DynamoDBClient(clientConfig(table));
   await client.send(new CreateTableCommand(tableInput(table.table)));

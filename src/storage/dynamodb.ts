@@ -29,7 +29,7 @@ import {
   itemKey,
   nameOf,
   pingKey,
-  valueItem,
+  putItem,
 } from "./dynamodb/item.ts";
 import { queryOf } from "./dynamodb/query.ts";
 import { makeReady } from "./dynamodb/ready.ts";
@@ -97,7 +97,7 @@ class DynamoDbStore implements Store {
     }
     for (;;) {
       const version = this.#version();
-      const Item = valueItem(place, value, { version, expiresAt });
+      const Item = putItem(place, value, { version, expiresAt });
       try {
         await this.#database.putItem({ Item, ...conditionOf(when, this.#clock.now()) });
         return version;

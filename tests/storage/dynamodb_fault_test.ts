@@ -13,7 +13,7 @@ type Faults = Pick<FrontOptions, "before" | "after">;
 async function withFaults(
   faults: Faults,
   work: (store: Store, clock: FakeClock) => Promise<void>,
-  answerMs: number = 10_000,
+  answerMs: number = 60_000,
 ): Promise<void> {
   const table = await freshTable();
   const front = startFront({ ...faults, upstream: table.endpoint ?? "" });

@@ -9,7 +9,7 @@ import { type Database, pause, type TransactInput } from "./database.ts";
 import { cancellationCodes } from "./errors.ts";
 import type { Divided } from "./divided.ts";
 import type { HotCounters } from "./hot.ts";
-import { batchMarkKey, type Counters, type Item, itemKey, nameOf, valueItem } from "./item.ts";
+import { batchMarkKey, type Counters, type Item, itemKey, nameOf, putItem } from "./item.ts";
 import { makeReady } from "./ready.ts";
 
 /** A batch. */
@@ -97,7 +97,7 @@ async function prepare(
 ): Promise<Step[]> {
   const now = clock.now();
   const version = mark();
-  const markItem = valueItem(batchMarkKey(prefix, id), true, { version, expiresAt });
+  const markItem = putItem(batchMarkKey(prefix, id), true, { version, expiresAt });
   const steps: Step[] = [{ input: { Put: { Item: markItem, ...whenAbsent(now) } } }];
   for (const write of writes) {
     const entry = itemKey(prefix, write.key);
@@ -112,7 +112,7 @@ async function prepare(
       ? await divided.writesOver(entry, write.put, life)
       : undefined;
     const inputs = whole ?? [
-      { Put: { Item: valueItem(entry, write.put, life), ...whenUndivided(now) } },
+      { Put: { Item: putItem(entry, write.put, life), ...whenUndivided(now) } },
     ];
     steps.push(...inputs.map((input) => ({ input, entry })));
   }

@@ -35,8 +35,9 @@ export interface TableOptions {
   /** Who asks. */
   readonly credentials: StoreCredentials;
   /**
-   * Milliseconds for an answer: DynamoDB gives one in some ten.
-   * @default 2000
+   * Milliseconds for an answer, half of them to connect: DynamoDB gives one in some ten, but this process may be
+   * busy. Who cannot wait so long says so to its own callers.
+   * @default 5000
    */
   readonly answerMs?: number;
 }
@@ -56,8 +57,7 @@ export type TransactInput =
   | { readonly Delete: Condition & { readonly Key: Item } }
   | { readonly Update: Omit<UpdateInput, "UpdateExpression"> & { UpdateExpression: string } };
 
-const ANSWER_MS = 2_000;
-const CONNECT_MS = 1_000;
+const ANSWER_MS = 5_000;
 /** Tries of the SDK, on throttling, 5xx and lost connections. */
 const TRIES = 3;
 /** So long a write that DynamoDB refuses to make now is asked for again. */
@@ -83,7 +83,7 @@ export function clientConfig(
     retryMode: "standard",
     maxAttempts: TRIES,
     requestHandler: {
-      connectionTimeout: CONNECT_MS,
+      connectionTimeout: answerMs / 2,
       requestTimeout: answerMs,
       throwOnRequestTimeout: true,
       ...keptAgents(),

@@ -13,15 +13,15 @@ import { whenUnchanged } from "./add.ts";
 import { type Condition, type Database, pause, type TransactInput } from "./database.ts";
 import { cancellationCodes } from "./errors.ts";
 import {
+  asCounters,
   type Counters,
-  countersItem,
   Held,
   type Item,
   type Life,
   nameOf,
+  putItem,
   shardKey,
   SHARDS,
-  valueItem,
 } from "./item.ts";
 
 /** A divided entry as it was read. */
@@ -158,10 +158,8 @@ export class Divided {
     value: unknown,
     { whole: { held, parts }, life }: { readonly whole: Whole; readonly life: Life },
   ): readonly TransactInput[] {
-    const counters = asCounters(value);
-    const item = counters === undefined
-      ? valueItem(key, value, life)
-      : { ...countersItem(key, counters, life), shards: { S: held.epoch ?? "" } };
+    const item = putItem(key, value, life);
+    if (asCounters(value) !== undefined) item.shards = { S: held.epoch ?? "" };
     return [
       { Put: { Item: item, ...whenUnchanged(held.version) } },
       ...this.#removals(held, parts),
@@ -185,13 +183,3 @@ const NOT_THERE: Condition = {
   ConditionExpression: "attribute_not_exists(#pk)",
   ExpressionAttributeNames: { "#pk": "pk" },
 };
-
-/** A value as counters, if it can be added to. */
-function asCounters(value: unknown): Counters | undefined {
-  try {
-    return addCounters(JSON.parse(JSON.stringify(value)), {});
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
-}

@@ -7,11 +7,11 @@
  * | `version`    | all      | the mark of the last write                                                 |
  * | `expires_ms` | all      | Unix milliseconds of its end by our clock; {@link NEVER} for none          |
  * | `ttl`        | all      | Unix seconds after which DynamoDB may remove it: it does so hours late     |
- * | `value`      | put      | JSON text                                                                  |
+ * | `value`      | others   | JSON text                                                                  |
  * | `c.<name>`   | counters | a number each, so that DynamoDB itself adds to it                          |
  * | `shards`     | counters | where the parts of a hot entry lie; see `hot.ts`                           |
  *
- * An entry is written by `put` or by `add`, never both at once: `add` to one that was put turns it into counters.
+ * What is put lies as counters where it is nothing else: so that what adds to it finds it ready.
  *
  * @module
  */
@@ -90,12 +90,23 @@ export interface Life {
   readonly expiresAt: number | undefined;
 }
 
+/** A value as counters, if it is nothing else. */
+export function asCounters(value: unknown): Counters | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  if ("toJSON" in value) return undefined;
+  const isCounter = ([name, n]: [string, unknown]) =>
+    Number.isSafeInteger(n) && name.isWellFormed();
+  return Object.entries(value).every(isCounter) ? value as Counters : undefined;
+}
+
 /**
- * The item of a value.
+ * The item of what is put.
  *
  * @throws {RangeError} If it is too large
  */
-export function valueItem(key: Item, value: unknown, { version, expiresAt }: Life): Item {
+export function putItem(key: Item, value: unknown, life: Life): Item {
+  const counters = asCounters(value);
+  if (counters !== undefined) return countersItem(key, counters, life);
   const json = JSON.stringify(value);
   if (
     json.length * 3 > LARGEST_VALUE && new TextEncoder().encode(json).byteLength > LARGEST_VALUE
@@ -104,7 +115,7 @@ export function valueItem(key: Item, value: unknown, { version, expiresAt }: Lif
       `Cannot store ${nameOf(key)} as it must be at most ${LARGEST_VALUE} bytes of JSON`,
     );
   }
-  return { ...frame(key, version, expiresAt), value: { S: json } };
+  return { ...frame(key, life.version, life.expiresAt), value: { S: json } };
 }
 
 /** The item of counters. */

@@ -51,7 +51,7 @@ async function dynamoDb(): Promise<Handles> {
   };
   const front = startFront({ upstream: table.endpoint ?? "", before });
   const clock = new FakeClock();
-  const options = { ...table, endpoint: front.url, answerMs: 20_000, prefix: "", clock };
+  const options = { ...table, endpoint: front.url, prefix: "", clock };
   const stores = [await openDynamoDbStore(options), await openDynamoDbStore(options)] as const;
   const close = async () => {
     for (const store of stores) await store.close();
