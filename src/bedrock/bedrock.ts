@@ -210,7 +210,7 @@ export class Bedrock {
     } catch (cause) {
       watch.end();
       signal.throwIfAborted();
-      const error = watch.failure ?? asBedrockError(cause);
+      const error = asBedrockError(watch.failure ?? cause);
       if (error.retryable || error === watch.failure) circuits.failed(target, log);
       else circuits.succeeded(target, log);
       throw error;

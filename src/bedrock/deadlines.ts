@@ -2,6 +2,7 @@
  * How long Bedrock may take: to a connection, to its first event, in silence, and in all.
  * @module
  */
+import { ApiError } from "../anthropic/error.ts";
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { DeadlineSeconds } from "../config/schema.ts";
 import type { ConnectionWatch } from "../net/http_client.ts";
@@ -77,7 +78,7 @@ export class Watch implements ConnectionWatch {
   #streaming = false;
   /** Since when somebody waits for an event; a client that reads slowly is no silence of Bedrock's. */
   #waitingSince: number | undefined;
-  #failure: BedrockError | undefined;
+  #failure: ApiError | undefined;
 
   /** Starts to watch. */
   constructor(options: WatchOptions) {
@@ -86,6 +87,7 @@ export class Watch implements ConnectionWatch {
     const { signal } = options;
     this.#gone = () => {
       this.end();
+      if (signal.reason instanceof ApiError) this.#failure = signal.reason;
       this.#abort.abort(signal.reason);
     };
     signal.addEventListener("abort", this.#gone, { once: true });
@@ -98,8 +100,8 @@ export class Watch implements ConnectionWatch {
     return this.#abort.signal;
   }
 
-  /** Which deadline has passed, as the client is told of it. */
-  get failure(): BedrockError | undefined {
+  /** Which deadline has passed, or who else ended it, as the client is told of it. */
+  get failure(): ApiError | undefined {
     return this.#failure;
   }
 
@@ -168,8 +170,9 @@ export class Watch implements ConnectionWatch {
   #look(): void {
     const now = this.#options.clock.monotonic();
     if (now < this.#due(now)) return this.#arm(now);
-    this.#failure = this.#passed(now);
-    this.#abort.abort(this.#failure);
+    const failure = this.#passed(now);
+    this.#failure = failure;
+    this.#abort.abort(failure);
   }
 
   #passed(now: number): BedrockError {

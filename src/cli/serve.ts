@@ -13,7 +13,13 @@ import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_
 import { interrupted } from "./interrupted.ts";
 import { listenFailure } from "./listen_failure.ts";
 import type { WorkerStart } from "./serve_worker.ts";
-import { DRAIN_S, type Listen, openServing, type Serving, type StartFacts } from "./serving.ts";
+import {
+  type Listen,
+  openServing,
+  type Serving,
+  type StartFacts,
+  STOP_BEYOND_DRAIN_S,
+} from "./serving.ts";
 import { watchConfig } from "./watch_config.ts";
 
 interface ServeOptions extends ConfigOption {
@@ -62,11 +68,21 @@ async function serve(options: ServeOptions): Promise<void> {
   });
   await interrupted();
   stopWatching();
+  const seconds = config.limits.drain_s;
   log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {
-    seconds: DRAIN_S,
+    seconds,
   });
-  await serving.stop();
+  const late = await stopWithin(seconds + STOP_BEYOND_DRAIN_S, () => serving.stop());
+  if (late) log.warning("Stopped with something still open");
   log.info("Stopped");
+}
+
+/** Whether stopping took longer than it may: a worker that hangs must not keep the process. */
+function stopWithin(seconds: number, stop: () => Promise<void>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = systemClock.after(seconds * 1_000, () => resolve(true));
+    stop().then(() => resolve(false), reject).finally(cancel);
+  });
 }
 
 async function serveByWorkers(

@@ -8,11 +8,15 @@ import type { FaultCounts } from "../server/fault_counts.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { describeStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption } from "./config_option.ts";
+import { CommandFailure } from "./failure.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
 import { listenFailure } from "./listen_failure.ts";
 
-/** Seconds that open answers may take to finish after the first signal. */
-export const DRAIN_S = 25;
+/** Milliseconds for answers that were ended to say so, and for usage to be flushed to a store that is slow. */
+const LAST_WORDS_MS = 2_000;
+const CLOSE_MS = 10_000;
+/** Seconds, beyond those of `limits.drain_s`, after which a stop has ended whatever happens. */
+export const STOP_BEYOND_DRAIN_S: number = (LAST_WORDS_MS + CLOSE_MS) / 1_000 + 3;
 
 /** Where a server listens. */
 export interface Listen {
@@ -50,7 +54,7 @@ export interface Serving {
   readonly facts: StartFacts;
   /** Reads the configuration again, and takes it; gives the parts that wait for a restart. */
   reload(): Promise<readonly string[]>;
-  /** Stops accepting, lets open answers finish within {@link DRAIN_S}, and closes all. */
+  /** Stops accepting, lets open answers finish within `limits.drain_s`, ends those that do not, and closes all. */
   stop(): Promise<void>;
 }
 
@@ -69,7 +73,7 @@ export interface ServingOptions extends ConfigOption {
 /**
  * Opens a gateway and listens.
  *
- * @throws {CommandFailure} If the port is taken or may not be used, with what to do
+ * @throws {CommandFailure} If the port is taken or may not be used, or there are no credentials; with what to do
  * @throws {ConfigError} If a plugin cannot be loaded
  */
 export async function openServing(options: ServingOptions): Promise<Serving> {
@@ -82,14 +86,15 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     ...(waitsFor === undefined ? {} : { waitsFor }),
     ...(counts === undefined ? {} : { counts }),
   });
+  const credentials = await describeCredentials(gateway);
   const server = listen(gateway, options.listen);
   gateway.catalog.start();
   return {
     gateway,
     server,
-    facts: await factsOf({ gateway, server, loaded }),
+    facts: { ...await factsOf({ gateway, server, loaded }), credentials },
     reload: async () => await gateway.reload(await loadConfigOption(options)),
-    stop: () => stop(gateway, server, log),
+    stop: () => stop({ gateway, server, log, drainMs: loaded.config.limits.drain_s * 1_000 }),
   };
 }
 
@@ -108,31 +113,52 @@ export function listen(gateway: Gateway, where: Listen): Server {
 
 async function factsOf(
   { gateway, server, loaded }: { gateway: Gateway; server: Server; loaded: LoadedConfig },
-): Promise<StartFacts> {
+): Promise<Omit<StartFacts, "credentials">> {
   const { config } = loaded;
   return {
     url: server.url,
     store: describeStore(config.store),
     keys: await gateway.keys.count(),
     plugins: gateway.services.plugins.map(({ name }) => name),
-    credentials: await describeCredentials(gateway),
     region: config.aws.region,
   };
 }
 
-/** Credentials that cannot be had yet do not stop the start: /ready says so, and they may come later. */
+/**
+ * Which credentials; a server that could serve nobody does not start.
+ *
+ * @throws {CommandFailure} If there are none
+ */
 async function describeCredentials(gateway: Gateway): Promise<string> {
   try {
     return await gateway.credentials.describe();
   } catch (error) {
-    return `none yet (${error instanceof Error ? error.message : String(error)})`;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandFailure(reason, 1, { cause: error });
   }
 }
 
-async function stop(gateway: Gateway, server: Server, log: Log): Promise<void> {
-  const { clock } = gateway.services;
-  const finished = server.stop().then(() => true);
-  const late = new Promise<false>((resolve) => clock.after(DRAIN_S * 1_000, () => resolve(false)));
-  if (!await Promise.race([finished, late])) log.warning("Stopped with answers still open");
-  await gateway.close();
+async function stop(
+  { gateway, server, log, drainMs }: {
+    gateway: Gateway;
+    server: Server;
+    log: Log;
+    drainMs: number;
+  },
+): Promise<void> {
+  const { clock, admission } = gateway.services;
+  const within = (work: Promise<void>, ms: number) =>
+    Promise.race([
+      work.then(() => true),
+      new Promise<false>((resolve) => clock.after(ms, () => resolve(false))),
+    ]);
+  const finished = server.stop();
+  if (!await within(finished, drainMs)) {
+    log.warning("Answers are still open: they end now", { open: admission.inFlight });
+    admission.endAll();
+    if (!await within(finished, LAST_WORDS_MS)) log.warning("Stopped with answers still open");
+  }
+  if (!await within(gateway.close(), CLOSE_MS)) {
+    log.error("The store does not take what is left: stopped without it");
+  }
 }

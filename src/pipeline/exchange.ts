@@ -132,16 +132,19 @@ export class Exchange implements ExchangeView {
     return this.#log.with({ request: this.id });
   }
 
-  /** Aborts when the client has gone; its reason is then a {@link ClientGone}. */
+  /** Aborts when the client has gone; its reason is then a {@link ClientGone}. Or by {@link end}. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
   /** Tells everything that works for this exchange that the client has gone. */
   clientGone(): void {
-    if (!this.#abort.signal.aborted) {
-      this.#abort.abort(new ClientGone("the client closed the connection"));
-    }
+    this.end(new ClientGone("the client closed the connection"));
+  }
+
+  /** Ends everything that works for this exchange; the client is told `reason`, if it is still there. */
+  end(reason: ApiError | ClientGone): void {
+    if (!this.#abort.signal.aborted) this.#abort.abort(reason);
   }
 
   /** The body as it is to be sent on; undefined until it is read. */

@@ -30,7 +30,7 @@ export function toApiError(error: unknown): ApiError {
 
 /** How a request that ended with `error` has ended. `sent` is the status already sent, if any. */
 export function endingOf(error: unknown, exchange: Exchange, sent?: number): Ending {
-  if (error instanceof ClientGone || exchange.signal.aborted) {
+  if (error instanceof ClientGone || exchange.signal.reason instanceof ClientGone) {
     return { outcome: "aborted", status: sent ?? STATUS_CLIENT_GONE, fault: "client" };
   }
   const { type, message, status } = toApiError(error);

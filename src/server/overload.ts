@@ -31,6 +31,8 @@ export interface AdmissionOptions {
 
 /** A request that was let in. */
 export interface Place {
+  /** Ends the request: see {@link Admission.endAll}. */
+  onStop: ((reason: ApiError) => void) | undefined;
   /**
    * Says how many bytes the body holds.
    *
@@ -44,7 +46,7 @@ export interface Place {
 /** Lets requests in, as many as the limits allow. */
 export class Admission {
   readonly #options: AdmissionOptions;
-  #inFlight = 0;
+  readonly #open = new Set<Place>();
   #bytes = 0;
   #refused = 0;
   #quietUntil = -Infinity;
@@ -56,7 +58,7 @@ export class Admission {
 
   /** Requests that are in. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#open.size;
   }
 
   /** Bytes of their bodies. */
@@ -72,20 +74,29 @@ export class Admission {
   enter(length: string | null, limits: AdmissionLimits): Place {
     const told = length === null ? UNTOLD_BYTES : Number(length);
     const held = Number.isSafeInteger(told) && told > 0 ? told : 0;
-    if (this.#inFlight >= limits.in_flight || !this.#fits(held, limits)) throw this.#refuse();
-    this.#inFlight++;
+    if (this.#open.size >= limits.in_flight || !this.#fits(held, limits)) throw this.#refuse();
     this.#bytes += held;
-    return new HeldPlace({
+    const place = new HeldPlace({
       held,
       grow: (by) => {
         if (by > 0 && !this.#fits(by, limits)) throw this.#refuse();
         this.#bytes += by;
       },
       leave: (bytes) => {
-        this.#inFlight--;
+        this.#open.delete(place);
         this.#bytes -= bytes;
       },
     });
+    this.#open.add(place);
+    return place;
+  }
+
+  /** Ends whatever is still open: the server stops. Clients are told so, and may come again elsewhere at once. */
+  endAll(): void {
+    const reason = new ApiError("overloaded_error", "The gateway is stopping: try again", {
+      headers: { "retry-after": "1" },
+    });
+    for (const { onStop } of this.#open) onStop?.(reason);
   }
 
   /** One body alone is always let in, however large the other limits allow it to be. */
@@ -101,7 +112,7 @@ export class Admission {
       log.warning("Overloaded: {refused} requests were told to come again", {
         refused: this.#refused,
         fault: "us",
-        in_flight: this.#inFlight,
+        in_flight: this.#open.size,
         buffered_mb: Math.round(this.#bytes / MEGABYTE),
       });
       this.#refused = 0;
@@ -123,6 +134,7 @@ interface Held {
 }
 
 class HeldPlace implements Place {
+  onStop: ((reason: ApiError) => void) | undefined;
   readonly #of: Held;
   #held: number;
 

@@ -35,6 +35,7 @@ export async function withExchange(
   const headers = new Headers(request.headers);
   const exchange = new Exchange({ endpoint, headers, clock, log, billing });
   exchange.onBody = (bytes) => place.hold(bytes);
+  place.onStop = (reason) => exchange.end(reason);
   uses.enter();
   const completion = new Completion(plugins, exchange, (done, { fault, status }) => {
     counts.add(fault, status);

@@ -43,8 +43,11 @@ export async function openDenoKvStore(
     return new DenoKvStore(await whenUnlocked(() => Deno.openKv(path)), clock);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
+    const remedy = /disk is full|disk I\/O error/.test(reason)
+      ? "Make room on its disk, or set store.path to a file on another"
+      : "Set store.path to a file in a folder that exists and may be written";
     throw new Error(
-      `Cannot open the store ${path}: ${reason}. Set store.path to a file in a folder that exists and may be written`,
+      `Cannot open the store ${path}: ${reason}. ${remedy}`,
       { cause },
     );
   }

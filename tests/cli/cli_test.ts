@@ -217,19 +217,3 @@ Deno.test("serve says where it listens, accepts a key made beside it, refuses it
     clearTimeout(deadline);
     await server.stdout.cancel();
   }));
-
-Deno.test("serve tells in one line that a port is taken", () =>
-  inFolder(async (folder) => {
-    const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = taken.addr as Deno.NetAddr;
-    await Deno.writeTextFile(`${folder}/config.yaml`, "store: { use: memory }\n");
-    const { code, err } = await outcrop(["serve", "--port", String(port)], folder);
-    taken.close();
-    assert.equal(code, 1);
-    assert.match(
-      err,
-      new RegExp(
-        `Cannot listen on 127\\.0\\.0\\.1:${port} as the port is taken: stop what uses it, or choose another with --port`,
-      ),
-    );
-  }));
