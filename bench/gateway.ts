@@ -1,21 +1,18 @@
 /**
- * Outcrop with an embedded store that counts its calls. Prints its key; a line on stdin is answered by a line that
- * tells the calls so far.
+ * Outcrop with Deno KV, whose calls are counted. Prints its key; a line on stdin is answered by a line that tells
+ * the calls so far.
  *
- * Arguments: port, upstream, and `none` for a pipeline of no plugins, `limits` for limits that are set but never
+ * Arguments: port, upstream, a folder for database and journal, and `none` for a pipeline of no plugins, `limits` for limits that are set but never
  * reached, `default` for the built-in plugins as they are.
  * @module
  */
 import { openGateway } from "../src/cli/gateway.ts";
-import { systemClock } from "../src/clock.ts";
 import { parseConfig } from "../src/config/load.ts";
 import { openLog } from "../src/log.ts";
 import { startServer } from "../src/server/server.ts";
-import { openStore } from "../src/storage/open.ts";
-import type { Store } from "../src/storage/store.ts";
 import { builtins } from "../plugins/mod.ts";
 
-const [port, upstream, kind = "default"] = Deno.args;
+const [port, upstream, folder, kind = "default"] = Deno.args;
 const CHECKS = ["auth", "rate_limit", "budget", "usage"].filter((name) => name in builtins);
 const PLENTY = 1_000_000_000;
 const LIMITS = ["requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"]
@@ -41,27 +38,28 @@ models:
     over-messages: { model: anthropic.claude-haiku-4-5-20251001-v1:0, route: messages }
     over-messages-one-by-one: { model: anthropic.one-by-one, route: messages }
     converse-one-by-one: { model: qwen.one-by-one }
+store: { use: deno_kv, path: ./outcrop.db }
 plugins: ${pluginsOf(kind)}
 `;
 const env = () => undefined;
-const clock = systemClock;
 let calls = 0;
-const store: Store = new Proxy(await openStore({ use: "deno_kv", path: ":memory:" }, { clock }), {
-  get(target, name) {
-    const member: unknown = Reflect.get(target, name);
-    if (typeof member !== "function") return member;
-    return (...args: unknown[]) => {
-      calls++;
-      return Reflect.apply(member, target, args);
-    };
-  },
-});
+const openKv = Deno.openKv;
+const counted = async (path?: string) =>
+  new Proxy(await openKv(path), {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        calls++;
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+Object.defineProperty(Deno, "openKv", { value: counted });
 const gateway = await openGateway({
-  loaded: parseConfig(config, { file: "bench.yaml", env }),
+  loaded: parseConfig(config, { file: `${folder}/bench.yaml`, env }),
   log: openLog({ level: "warning", format: "text" }),
   env,
-  clock,
-  store,
   provider: () => Promise.resolve({ accessKeyId: "AKIDBENCH", secretAccessKey: "bench" }),
 });
 startServer(gateway, { hostname: "127.0.0.1", port: Number(port) });

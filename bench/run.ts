@@ -34,9 +34,11 @@ class Bench {
   readonly results: Record<string, Figures[]> = {};
   readonly #options: BenchOptions;
   readonly #upstream: ServerProcess;
+  readonly #folder: string;
 
-  constructor(options: BenchOptions, upstream: ServerProcess) {
+  constructor(options: BenchOptions, upstream: ServerProcess, folder: string) {
     this.#options = options;
+    this.#folder = folder;
     this.#upstream = upstream;
   }
 
@@ -65,7 +67,8 @@ class Bench {
   }
 
   #gateway(kind: "default" | "limits" | "none" = "default"): Promise<ServerProcess> {
-    return ServerProcess.start("gateway.ts", this.#upstream.url, kind);
+    const folder = Deno.makeTempDirSync({ dir: this.#folder });
+    return ServerProcess.start("gateway.ts", this.#upstream.url, folder, kind);
   }
 
   async #requests(): Promise<Figures[]> {
@@ -269,11 +272,13 @@ function cpuModel(): string {
 async function main(): Promise<void> {
   const options = readOptions(Deno.args);
   const upstream = await ServerProcess.startAt(options.upstreamPort ?? freePort(), "upstream.ts");
-  const bench = new Bench(options, upstream);
+  const folder = await Deno.makeTempDir();
+  const bench = new Bench(options, upstream, folder);
   try {
     await bench.run();
   } finally {
     await upstream.stop();
+    await Deno.remove(folder, { recursive: true });
   }
   if (options.quick || options.only !== "") return;
   const results = {

@@ -26,10 +26,11 @@ const SPACE = 32;
 const heads = new Map<string, Uint8Array>();
 const tail = encoder.encode(END);
 
-function headOf(type: string): Uint8Array {
+function headOf(event: WireEvent): Uint8Array {
+  const { type } = event;
   let head = heads.get(type);
   if (head === undefined) {
-    head = encoder.encode(`event: ${type}${DATA}`);
+    head = encoder.encode(`event: ${nameOf(event)}${DATA}`);
     if (heads.size < 64) heads.set(type, head);
   }
   return head;
@@ -56,7 +57,7 @@ export function encodeBatch(batch: EventBatch): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for (const event of batch) {
-    const head = headOf(nameOf(event));
+    const head = headOf(event);
     const bytes = onOneLine(event.bytes);
     parts.push(head, bytes, tail);
     size += head.byteLength + bytes.byteLength + tail.byteLength;
@@ -131,6 +132,28 @@ export class SseReader {
   }
 }
 
+const TYPE_START = [...'{"type":"'].map((character) => character.charCodeAt(0));
+
+/** Types in bytes, with the quote behind them: a stream is mostly one kind of event, and has a handful. */
+const knownTypes: { readonly type: string; readonly bytes: Uint8Array }[] = [];
+const MOST_KNOWN = 16;
+
+function standsAt(bytes: Uint8Array, at: number, wanted: ArrayLike<number>): boolean {
+  for (let index = 0; index < wanted.length; index++) {
+    if (bytes[at + index] !== wanted[index]) return false;
+  }
+  return true;
+}
+
+/** A type that was read before, told by its bytes. */
+function knownType(bytes: Uint8Array): string | undefined {
+  if (!standsAt(bytes, 0, TYPE_START)) return undefined;
+  for (const known of knownTypes) {
+    if (standsAt(bytes, TYPE_START.length, known.bytes)) return known.type;
+  }
+  return undefined;
+}
+
 const TYPE_FIRST = /^\s*\{\s*"type"\s*:\s*"([A-Za-z0-9_.-]+)"/;
 
 /**
@@ -138,8 +161,15 @@ const TYPE_FIRST = /^\s*\{\s*"type"\s*:\s*"([A-Za-z0-9_.-]+)"/;
  * sends; else by parsing. Empty when it has none.
  */
 export function typeOf(bytes: Uint8Array): string {
+  const known = knownType(bytes);
+  if (known !== undefined) return known;
   const type = TYPE_FIRST.exec(decoder.decode(bytes.subarray(0, 64)))?.[1];
-  if (type !== undefined) return type;
+  if (type !== undefined) {
+    if (knownTypes.length < MOST_KNOWN) {
+      knownTypes.push({ type, bytes: encoder.encode(`${type}"`) });
+    }
+    return type;
+  }
   try {
     const value: unknown = JSON.parse(decoder.decode(bytes));
     const found = typeof value === "object" && value !== null && "type" in value ? value.type : "";

@@ -8,6 +8,7 @@ import {
   type HttpAnswer,
   type HttpClient,
   type HttpRequest,
+  type HttpTarget,
   readAll,
 } from "../net/http_client.ts";
 import type { Authorization, CredentialSource } from "./credentials.ts";
@@ -48,10 +49,14 @@ export interface SenderOptions {
 /** Exceptions after which cached credentials are worthless. */
 const STALE = new Set(["ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException"]);
 
+/** Hosts are those of a few regions; clients may name more in ARNs. */
+const MOST_BASES = 64;
+
 /** Signs and sends requests. */
 export class Sender {
   readonly #options: SenderOptions;
   readonly #signer = new Signer();
+  readonly #bases = new Map<string, URL>();
 
   /** Opens no connection yet. */
   constructor(options: SenderOptions) {
@@ -70,8 +75,8 @@ export class Sender {
     signal: AbortSignal,
     watch?: ConnectionWatch,
   ): Promise<HttpAnswer> {
-    const { credentials, hosts, clock } = this.#options;
-    const url = new URL(hosts(request.region)[request.host] + request.path);
+    const { credentials, clock } = this.#options;
+    const url = this.#targetOf(request);
     const authorization = await authorize(credentials, signal);
     const headers = authorization.kind === "bearer"
       ? { ...request.headers, ...apiKeyHeader(request, authorization.token) }
@@ -94,6 +99,26 @@ export class Sender {
     const error = errorFromResponse(answer.status, answer, await readText(answer, signal));
     if (STALE.has(error.exception)) credentials.invalidate();
     throw error;
+  }
+
+  /** The parts of a request's URL: what comes from its host is worked out once. */
+  #targetOf({ region, host, path }: BedrockRequest): HttpTarget {
+    const name = `${host} ${region}`;
+    let base = this.#bases.get(name);
+    if (base === undefined) {
+      if (this.#bases.size >= MOST_BASES) this.#bases.clear();
+      this.#bases.set(name, base = new URL(this.#options.hosts(region)[host]));
+    }
+    const query = path.indexOf("?");
+    const prefix = base.pathname === "/" ? "" : base.pathname;
+    return {
+      protocol: base.protocol,
+      host: base.host,
+      hostname: base.hostname,
+      port: base.port,
+      pathname: prefix + (query < 0 ? path : path.slice(0, query)),
+      search: query < 0 ? "" : path.slice(query),
+    };
   }
 
   async #sendOnce(request: HttpRequest): Promise<HttpAnswer> {

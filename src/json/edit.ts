@@ -57,12 +57,13 @@ class Editor {
 
   /** Edits below the object or list at `at`. */
   descend(at: number, node: Node): void {
-    const members = [...membersOf(this.#source, at)];
+    const members = membersOf(this.#source, at);
     const last = lastOfEachName(members);
     const removed = members.map((member) => {
       const edit = node.below.get(member.key)?.edit;
       // Of members that share a name only the last counts (JSON.parse) and was checked: who reads on may take another.
-      return last.get(member.key) !== member || (edit !== undefined && "remove" in edit);
+      return (last !== undefined && last.get(member.key) !== member) ||
+        (edit !== undefined && "remove" in edit);
     });
     this.#remove(at, members, removed);
     const added = new Map(node.below);
@@ -116,8 +117,13 @@ class Editor {
   }
 }
 
-function lastOfEachName(members: readonly Member[]): Map<string | number, Member> {
-  return new Map(members.map((member) => [member.key, member]));
+/** The members that count; undefined if all do, as in a list. */
+function lastOfEachName(
+  members: readonly Member[],
+): ReadonlyMap<string | number, Member> | undefined {
+  if (typeof members[0]?.key !== "string") return undefined;
+  const last = new Map(members.map((member) => [member.key, member]));
+  return last.size === members.length ? undefined : last;
 }
 
 /**

@@ -94,7 +94,8 @@ export async function runOnRequest(
     const { hooks } = plugin;
     if (hooks.onRequest === undefined) continue;
     const run = new HookRun(exchange, plugin, "onRequest");
-    await runHook(run, () => hooks.onRequest?.(new OnRequestContext(run)));
+    const running = runHook(run, () => hooks.onRequest?.(new OnRequestContext(run)));
+    if (running !== undefined) await running;
   }
 }
 
@@ -128,7 +129,8 @@ export async function runOnCall(
     if (hooks.onCall === undefined) continue;
     const run = new HookRun(exchange, plugin, "onCall");
     const before = { body: exchange.body, model: exchange.model, tier: exchange.tier };
-    const result = await runHook(run, () => hooks.onCall?.(new OnCallContext(run)));
+    const running = runHook(run, () => hooks.onCall?.(new OnCallContext(run)));
+    const result = running instanceof Promise ? await running : running;
     if (run.failed) {
       Object.assign(exchange, before);
       continue;

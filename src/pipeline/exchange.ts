@@ -107,6 +107,7 @@ export class Exchange implements ExchangeView {
     | { of: MessagesRequest; model: string; tier: ServiceTier | undefined; is: CallEstimate }
     | undefined;
   readonly #log: Log;
+  #bound: Log | undefined;
   readonly #openedAt: number;
   readonly #abort = new AbortController();
   #body: MessagesRequest | undefined;
@@ -129,7 +130,7 @@ export class Exchange implements ExchangeView {
 
   /** The log, with this exchange's id on each line. */
   get log(): Log {
-    return this.#log.with({ request: this.id });
+    return this.#bound ??= this.#log.with({ request: this.id });
   }
 
   /** Aborts when the client has gone; its reason is then a {@link ClientGone}. Or by {@link end}. */

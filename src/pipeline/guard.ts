@@ -151,25 +151,43 @@ function stopIfRefused(exchange: Exchange): void {
 }
 
 /**
- * Runs an async hook. Undefined when it returned nothing, or failed and its plugin is open.
+ * Runs an async hook; what it gives at once is given at once. Undefined when it returned nothing, or failed and its plugin is open.
  *
  * @throws {ApiError} If the hook refused the request
  * @throws {PluginFailure} If it failed and its plugin is closed
  * @throws {ClientGone} If the client left meanwhile
  */
-export async function runHook<T>(run: HookRun, call: () => T | Promise<T>): Promise<T | undefined> {
-  const { exchange } = run;
-  let result: T | undefined;
+export function runHook<T>(
+  run: HookRun,
+  call: () => T | Promise<T>,
+): T | undefined | Promise<T | undefined> {
+  let returned: T | Promise<T>;
   try {
-    const returned = call();
-    result = isPromise(returned) ? await withinDeadline(returned, run) : returned;
+    returned = call();
   } catch (error) {
-    run.end();
-    if (run.hook !== "onComplete") stopIfRefused(exchange);
-    applyPolicy(run, error);
-    return undefined;
+    return failed(run, error);
   }
+  return isPromise(returned) ? awaited(run, returned) : ended(run, returned);
+}
+
+async function awaited<T>(run: HookRun, returned: Promise<T>): Promise<T | undefined> {
+  let result: T;
+  try {
+    result = await withinDeadline(returned, run);
+  } catch (error) {
+    return failed(run, error);
+  }
+  return ended(run, result);
+}
+
+function ended<T>(run: HookRun, result: T): T {
   run.end();
-  if (run.hook !== "onComplete") stopIfRefused(exchange);
+  if (run.hook !== "onComplete") stopIfRefused(run.exchange);
   return result;
+}
+
+function failed(run: HookRun, error: unknown): undefined {
+  run.end();
+  if (run.hook !== "onComplete") stopIfRefused(run.exchange);
+  applyPolicy(run, error);
 }

@@ -70,6 +70,27 @@ function preflight(request: Request): Response {
   return new Response(null, { status: 204, headers });
 }
 
+/** The path of a request's URL, without its query. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const query = url.indexOf("?", start);
+  return start < 0 ? "/" : url.slice(start, query < 0 ? undefined : query);
+}
+
+/**
+ * What serves a request: calls of the Messages API at once, all else by {@link createApp}. What is asked a thousand
+ * times more often than anything else need not look for its route.
+ */
+export function createHandler(
+  source: ServicesSource,
+): (request: Request) => Response | Promise<Response> {
+  const app = createApp(source);
+  return (request) =>
+    request.method === "POST" && pathOf(request.url) === "/v1/messages"
+      ? postMessages(source.services, request)
+      : app.fetch(request);
+}
+
 /** The application: every answer of it, errors included, is in Anthropic's shape and has a `request-id`. */
 export function createApp(source: ServicesSource): Hono {
   const app = new Hono({ strict: false });

@@ -2,7 +2,7 @@
  * Listens, and stops without cutting anybody off.
  * @module
  */
-import { createApp, errorOutside } from "./app.ts";
+import { createHandler, errorOutside } from "./app.ts";
 import type { ServicesSource } from "./services.ts";
 
 /** A listening server. */
@@ -37,14 +37,13 @@ function urlOf(hostname: string, port: number): string {
  * @throws {Deno.errors.PermissionDenied} If the port or host may not be used
  */
 export function startServer(source: ServicesSource, options: ListenOptions): Server {
-  const app = createApp(source);
   const server = Deno.serve({
     hostname: options.hostname,
     port: options.port,
     reusePort: options.reusePort ?? false,
     onListen: () => {},
     onError: (error) => errorOutside(source.services, error),
-  }, app.fetch);
+  }, createHandler(source));
   const { port } = server.addr as Deno.NetAddr;
   return {
     url: urlOf(options.hostname, port),

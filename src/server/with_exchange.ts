@@ -31,8 +31,8 @@ export async function withExchange(
   } catch (error) {
     return refusal(services, error);
   }
-  // A copy: the request's own headers cannot be read once it is answered, and onComplete may want them.
-  const headers = new Headers(request.headers);
+  // Looked at now, they can be read when the request is answered too: onComplete may want them.
+  const { headers } = request;
   const exchange = new Exchange({ endpoint, headers, clock, log, billing });
   exchange.onBody = (bytes) => place.hold(bytes);
   place.onStop = (reason) => exchange.end(reason);

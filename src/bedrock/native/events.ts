@@ -84,9 +84,14 @@ function withoutMetrics(event: WireEvent): WireEvent {
 const BYTES_FIRST = [...'{"bytes":"'].map((character) => character.charCodeAt(0));
 const QUOTE = 0x22;
 
+function beginsWith(bytes: Uint8Array, beginning: readonly number[]): boolean {
+  for (let at = 0; at < beginning.length; at++) if (bytes[at] !== beginning[at]) return false;
+  return true;
+}
+
 /** The base64 text in a chunk's payload, found without parsing it where it stands first, as it does. */
 function base64Of(payload: Uint8Array): string {
-  if (BYTES_FIRST.every((byte, index) => payload[index] === byte)) {
+  if (beginsWith(payload, BYTES_FIRST)) {
     const end = payload.indexOf(QUOTE, BYTES_FIRST.length);
     const text = utf8.decode(payload.subarray(BYTES_FIRST.length, Math.max(end, 0)));
     if (text !== "" && !text.includes("\\")) return text; // JSON may write `/` as `\/`
