@@ -25,7 +25,7 @@ for (const [store, workers, kills] of SLICES) {
 }
 
 Deno.test("cut off DynamoDB for some seconds under load, every reply is counted once, and no client sees it", async () => {
-  const result = await outage({ seconds: 8, seed: SEED, clients: 6 });
+  const result = await outage({ seconds: 5, seed: SEED, clients: 6 });
   const { lost, doubled, misspent, wrong, server_errors, ready } = result;
   assert.deepEqual(
     { lost, doubled, misspent, wrong, server_errors },

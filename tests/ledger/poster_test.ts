@@ -100,6 +100,28 @@ Deno.test("a write that the store refuses for good is left out and told; the oth
   });
 });
 
+Deno.test("a batch that goes write by write goes on so after a kill, even if the store would take it whole now", async () => {
+  await withLedgers(async (bench) => {
+    const folder = bench.folder();
+    const full = ["sums", "full"] as const;
+    await bench.store.inner.add(full, { n: Number.MAX_SAFE_INTEGER });
+    const { store, kill } = bench.store.view();
+    const ledger = await bench.open(folder, { store });
+    bench.store.mood = () => {
+      if (bench.store.asked.length < 3) return "up"; // the whole, which is refused, and its first write
+      kill();
+      return "hangs";
+    };
+    await ledger.post([{ key: ["sums", "a"], add: { n: 1 } }, { key: full, add: { n: 1 } }]);
+    await until(() => bench.store.asked.length === 3, { clock: bench.clock, ms: 50 });
+    bench.store.mood = "up";
+    await bench.store.inner.delete(full);
+    const after = await bench.open(bench.image(folder));
+    await after.settled();
+    assert.deepEqual(await bench.store.sums(), { a: 1, full: 1 });
+  });
+});
+
 Deno.test("postings that could never be written are refused at once", async () => {
   await withLedgers(async (bench) => {
     const ledger = await bench.open(bench.folder());
@@ -228,6 +250,10 @@ async function liveAndDie(bench: LedgerBench, lives: readonly Life[]): Promise<v
     posted += postings;
     kill();
     folder = bench.image(folder);
+    for (const name of segmentsIn(folder)) {
+      // What the kill cut off: of a posting whose post() has not resolved.
+      Deno.writeTextFileSync(`${folder}/${name}`, '1badc0de ["p",1000000,[{"key', { append: true });
+    }
   }
   bench.store.mood = "up";
   const last = await bench.open(folder);
@@ -235,4 +261,5 @@ async function liveAndDie(bench: LedgerBench, lives: readonly Life[]): Promise<v
   assert.deepEqual(await bench.store.records(), ids(posted));
   assert.equal(await bench.store.total(), posted);
   assert.deepEqual(segmentsIn(folder), []);
+  assert.ok(!bench.told("error").some((message) => message.startsWith("Damaged")));
 }
