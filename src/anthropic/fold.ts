@@ -124,16 +124,21 @@ export class Folder {
     if (index >= 0) this.#failure ??= `input of block ${index} that was not finished`;
   }
 
+  /** The block at a place; undefined for what is no place, which an event of another's making may hold. */
+  #at(index: number): OpenBlock | undefined {
+    return isPlace(index) ? this.#blocks[index] : undefined;
+  }
+
   #delta(index: number, delta: Delta): void {
-    const block = this.#blocks[index];
+    const block = this.#at(index);
     const type = typeof delta?.type === "string" ? delta.type : "";
     const apply = Object.hasOwn(DELTAS, type) ? DELTAS[type] : undefined;
-    if (block === undefined) this.#failure = `a delta for block ${index}, which was not started`;
+    if (block === undefined) this.#failure = "a delta for a block that was not started";
     else if (apply?.(block, delta) !== true) this.#failure = `a delta of kind ${type}`;
   }
 
   #close(index: number): void {
-    const block = this.#blocks[index];
+    const block = this.#at(index);
     if (block === undefined || block.json === "") return;
     try {
       block.draft.input = JSON.parse(block.json);
