@@ -58,14 +58,29 @@ export interface Sent {
   readonly tier: string | undefined;
 }
 
+/** Says that the model does not know the thing, rather than the value that this client gave it. */
+const OF_THE_MODEL =
+  /Extra inputs are not permitted|not supported|n't support|does not support|unsupported|deprecated/i;
+
+/** Refused for its value as well as by models that do not know it: the words tell which. */
+const HAS_VALUES: ReadonlySet<Lesson> = new Set<Lesson>([
+  ...DROPPABLE.map(({ name }) => name),
+  "tool_choice",
+]);
+
 /**
  * What one request leaves out: what was known before, and what its own refusals teach.
  *
  * "invalid beta flag" names no beta: the first half of them is left out, then the second, then all.
+ *
+ * Only what is sure to be the model's own is remembered for others: one client's wrong value, or a beta that stood
+ * beside a wrong one, must not take a feature from everybody for a day.
  */
 export class LessonPlan {
   readonly #known: readonly Lesson[];
   #fields: readonly Lesson[] = [];
+  /** Of the fields, those that are this request's own affair. */
+  #ownFields: readonly Lesson[] = [];
   #betas: readonly Lesson[] = [];
   /** Betas that were sent when the first unnamed refusal came, and how many of those refusals there were. */
   #suspects: { readonly all: readonly string[]; refusals: number } | undefined;
@@ -75,14 +90,16 @@ export class LessonPlan {
     this.#known = known;
   }
 
-  /** What this request has learned. */
+  /** What this request has learned of the model, for others to know. */
   get learned(): readonly Lesson[] {
-    return [...this.#fields, ...this.#betas];
+    const sure = this.#suspects === undefined || this.#betas.length === 1;
+    const fields = this.#fields.filter((lesson) => !this.#ownFields.includes(lesson));
+    return [...fields, ...sure ? this.#betas : []];
   }
 
   /** Everything to leave out. */
   get all(): readonly Lesson[] {
-    return [...this.#known, ...this.learned];
+    return [...this.#known, ...this.#fields, ...this.#betas];
   }
 
   /** Learns from a refusal; false if it teaches nothing that another try could use. */
@@ -98,14 +115,18 @@ export class LessonPlan {
       return found.length > 0;
     }
     const means = otherMeansOf(message, sent);
-    if (means !== undefined && !this.all.includes(means)) {
-      this.#fields = [...this.#fields, means];
-      return true;
-    }
+    if (means !== undefined && !this.all.includes(means)) return this.#takeField(means, message);
     const droppable = droppableOf(message);
     // What is not in the request is not what was refused, whatever the words are.
     if (droppable === undefined || droppable.without(sent.body) === sent.body) return false;
-    this.#fields = [...this.#fields, droppable.name];
+    return this.#takeField(droppable.name, message);
+  }
+
+  #takeField(lesson: Lesson, message: string): true {
+    this.#fields = [...this.#fields, lesson];
+    if (HAS_VALUES.has(lesson) && !OF_THE_MODEL.test(message)) {
+      this.#ownFields = [...this.#ownFields, lesson];
+    }
     return true;
   }
 

@@ -125,12 +125,16 @@ export interface BetaDecisions {
   readonly rules?: readonly BetaRule[];
 }
 
+/** What a beta's name is made of. One of a body may hold anything, and becomes part of a header. */
+const BETA = /^[\w.:-]{1,128}$/;
+
 /** The name to send a beta by; undefined to drop it. */
 function sentAs(
   beta: string,
   known: readonly Glob[],
   rules: readonly BetaRule[],
 ): string | undefined {
+  if (!BETA.test(beta)) return undefined;
   const action = rules.find(({ glob }) => glob.matches(beta))?.action;
   if (action === "drop") return undefined;
   if (action !== undefined) return action === "forward" ? beta : action;
