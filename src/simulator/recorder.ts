@@ -32,6 +32,7 @@ const KEPT = 1_000;
 /** Keeps the newest requests, and tells who waits for one. */
 export class Recorder {
   #requests: RecordedRequest[] = [];
+  readonly #open = new Set<RecordedRequest>();
   #waiting: { readonly wanted: Predicate; readonly found: (request: RecordedRequest) => void }[] =
     [];
 
@@ -42,18 +43,20 @@ export class Recorder {
 
   /** Requests whose answer is under way. */
   get open(): number {
-    return this.#requests.filter(({ aborted, finished }) => !aborted && !finished).length;
+    return this.#open.size;
   }
 
   /** Keeps a request. */
   add(request: RecordedRequest): void {
     this.#requests.push(request);
+    this.#open.add(request);
     if (this.#requests.length > KEPT) this.#requests.shift();
     this.changed(request);
   }
 
   /** Tells that a request has become another. */
   changed(request: RecordedRequest): void {
+    if (request.aborted || request.finished) this.#open.delete(request);
     this.#waiting = this.#waiting.filter(({ wanted, found }) => {
       if (!wanted(request)) return true;
       found(request);
