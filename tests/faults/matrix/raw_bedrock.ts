@@ -54,6 +54,7 @@ export async function startRawBedrock(options: RawOptions): Promise<RawBedrock> 
   const state = { requests: 0, stalled: false };
   const server = net.createServer((socket) => {
     sockets.add(socket);
+    socket.setNoDelay(true); // what is written in two parts leaves at once
     socket.on("close", () => {
       sockets.delete(socket);
       if (answering.delete(socket)) state.stalled = false;
