@@ -3,7 +3,7 @@
  * was last known, refilled since. Takes nothing from the store by itself: see `bucket_group.ts`.
  * @module
  */
-import { Demand } from "./demand.ts";
+import { Demand, spaced } from "./demand.ts";
 import { Outage } from "./outage.ts";
 import {
   type ByPeriod,
@@ -44,8 +44,8 @@ const AHEAD_SHARE = 1 / 200;
 const DRY_MS = 2_000;
 /** Replicas that wait for the same tokens ask again within this time, by chance: none is always the first. */
 const SPREAD_MS = { least: 500, most: 5_000 } as const;
-/** A lease that is in use is written anew when it may be used for no longer than this. */
-const RENEWED_MS = 4_000;
+/** A lease that is in use is written anew when it may be used for no longer than this: not by all replicas at once. */
+const RENEWED_MS = { least: 4_000, most: 16_000 } as const;
 
 /** What {@link Bucket.plan} goes by. */
 export interface PlanOptions {
@@ -84,6 +84,7 @@ export class Bucket {
   #held = 0;
   #written: WrittenLease = { parts: 0, period: -1 };
   readonly #demand: Demand;
+  #renewedMs: number = RENEWED_MS.least;
   #askAfter = 0;
   #outage: Outage | undefined;
 
@@ -143,10 +144,11 @@ export class Bucket {
   look(parts: number, standing: Standing): Look {
     const { now, usableUntil, replicas } = standing;
     if (this.#outage !== undefined) return this.#outage.admits(parts, now) ? "covered" : "dry";
-    if (this.left(now) < parts) return Math.abs(now - standing.heardAt) < DRY_MS ? "dry" : "ask";
+    const isHeard = Math.abs(now - standing.heardAt) < spaced(DRY_MS, replicas);
+    if (this.left(now) < parts) return isHeard ? "dry" : "ask";
     const ahead = replicas === 1 ? this.#limit * PARTS * AHEAD_SHARE : 0;
     if (this.#held + ahead >= parts && now < usableUntil) return "covered";
-    return now < this.#askAfter && Math.abs(now - standing.heardAt) < DRY_MS ? "dry" : "ask";
+    return now < this.#askAfter && isHeard ? "dry" : "ask";
   }
 
   /** Takes parts. Look first. */
@@ -182,7 +184,7 @@ export class Bucket {
     if (this.#outage !== undefined) return false;
     const extra = this.#demand.extra(this.#limit, replicas);
     if (this.#held < 0 || this.#held > 2 * extra + this.#demand.usual) return true;
-    if (this.#held > 0 && usableUntil - now < RENEWED_MS) return true;
+    if (this.#held > 0 && usableUntil - now < this.#renewedMs) return true;
     return this.#held < extra / 3 && now >= this.#askAfter &&
       this.left(now) - this.#held >= this.#demand.usual;
   }
@@ -233,15 +235,16 @@ export class Bucket {
       this.#held -= Math.max(0, since);
       this.#outage = undefined;
     }
+    this.#renewedMs = RENEWED_MS.least + random() * (RENEWED_MS.most - RENEWED_MS.least);
     this.#demand.measure(now);
     const isShort = replicas > 1 && plan.held < plan.wanted;
-    this.#askAfter = isShort ? this.#nextTry(now, random()) : 0;
+    this.#askAfter = isShort ? this.#nextTry({ now, replicas }, random()) : 0;
   }
 
-  #nextTry(now: number, chance: number): number {
-    const each = this.#demand.usual / this.#limit;
-    const spread = Math.min(Math.max(each, SPREAD_MS.least), SPREAD_MS.most);
-    return now + this.msUntil(this.#demand.usual, now) + spread * chance;
+  #nextTry({ now, replicas }: { now: number; replicas: number }, chance: number): number {
+    const { usual } = this.#demand;
+    const spread = Math.min(Math.max(usual / this.#limit, SPREAD_MS.least), SPREAD_MS.most);
+    return now + this.msUntil(usual, now) + spaced(spread, replicas) * chance;
   }
 
   #grow(parts: number): void {

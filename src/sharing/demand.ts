@@ -7,12 +7,19 @@ import { PARTS } from "./levels.ts";
 /** What a replica leases beyond its need is at most this share of a minute's worth, by all replicas together. */
 const LEASED_SHARE = 1 / 4;
 /** It is at least this share, and enough for some requests. */
-const LEAST_SHARE = 1 / 100;
+const LEAST_SHARE = 1 / 50;
 const LEAST_REQUESTS = 4;
 /** It lasts so long at the replica's own pace. */
 const LASTS_MS = 1_000;
+/** Replicas keep so far apart on average that an entry is written some hundred times a second, however many they are. */
+const APART_MS = 40;
 /** A pace is not measured over less. */
 const LEAST_MEASURED_MS = 50;
+
+/** How long something takes where there are many replicas: so long, and longer the more there are. */
+export function spaced(ms: number, replicas: number): number {
+  return Math.max(ms, APART_MS * replicas);
+}
 
 /** The demand for one bucket. Parts are as in {@link PARTS}, and whole. */
 export class Demand {
@@ -50,7 +57,7 @@ export class Demand {
   extra(limit: number, replicas: number): number {
     const whole = limit * PARTS;
     const wanted = Math.max(
-      this.#pace * LASTS_MS,
+      this.#pace * spaced(LASTS_MS, replicas),
       whole * LEAST_SHARE,
       this.usual * LEAST_REQUESTS,
     );

@@ -3,7 +3,7 @@
  * entry, with what replicas have leased of each.
  *
  * A bucket's level and all that is leased of it never exceed its capacity, which is a minute's worth. Leases are
- * counted by periods of ten seconds: those that were written in this period or the one before are in force, older
+ * counted by periods of twenty seconds: those that were written in this period or the one before are in force, older
  * ones have lapsed, so that what a crashed replica held is forgotten, and the entry stays small however many
  * replicas there are.
  * @module
@@ -15,7 +15,7 @@
  */
 export const PARTS = 60_000;
 /** Leases are counted by periods of so many milliseconds, and in force until the end of the one after theirs. */
-export const PERIOD_MS = 10_000;
+export const PERIOD_MS = 20_000;
 /** A time that lies further ahead than this is one of a clock that is wrong: it is not believed. */
 export const MOST_SKEW_MS = 5_000;
 

@@ -61,7 +61,7 @@ const PARTITION = "buckets";
 const PATIENCE_MS = 1_000;
 /** What is leased is looked over so often, given back after so long without a request, forgotten after so long. */
 const LOOK_OVER_MS = 2_000;
-const IDLE_MS = 10_000;
+const IDLE_MS = 20_000;
 const FORGOTTEN_MS = 60_000;
 /** Others may take, between the lease and the request that waited for it: it waits again so often. */
 const MOST_TURNS = 4;
@@ -217,11 +217,14 @@ export class SharedLimits {
 
   #schedule(): void {
     if (this.#isClosed || this.#known.size === 0) return;
-    this.#cancelTimer ??= this.#options.time.after(LOOK_OVER_MS, () => {
-      this.#cancelTimer = undefined;
-      this.#lookOver();
-      this.#schedule();
-    });
+    this.#cancelTimer ??= this.#options.time.after(
+      LOOK_OVER_MS * (0.5 + this.#options.random()),
+      () => {
+        this.#cancelTimer = undefined;
+        this.#lookOver();
+        this.#schedule();
+      },
+    );
   }
 
   #lookOver(): void {

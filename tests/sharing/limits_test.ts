@@ -94,7 +94,8 @@ Deno.test("what replicas hold is part of the bucket: it is full with them, and n
     await run({ ...world, perMinute: () => pace, limit: () => 6_000, ms: 9_000 });
   }
   const admitted = sum(await burst(world, world.replicas, { count: 2_000, limit: 6_000 }));
-  assert.ok(admitted > 5_800 && admitted <= 6_110, String(admitted)); // 100 refill in the second of it
+  // 100 refill in the second of it; who came first holds some for what comes next.
+  assert.ok(admitted > 5_500 && admitted <= 6_110, String(admitted));
 });
 
 Deno.test("in the steady state no request waits for the store, which is called some times a second", async () => {

@@ -6,7 +6,7 @@ import type { CancelTimer, Clock } from "../../src/clock.ts";
 import { SharedLimits } from "../../src/sharing/limits.ts";
 import { StoreOutage } from "../../src/sharing/store_outage.ts";
 import { between } from "../../src/simulator/random.ts";
-import type { Store } from "../../src/storage/store.ts";
+import type { Store, StoreKey } from "../../src/storage/store.ts";
 
 interface Event {
   readonly at: number;
@@ -103,6 +103,8 @@ export interface ReplicaOptions {
   readonly skewMs?: number;
   /** How long a call of the store takes there, and the answer back. @default 1 to 5 each */
   readonly latencyMs?: readonly [least: number, most: number];
+  /** Told of each write that was tried. */
+  readonly onWrite?: (key: StoreKey) => void;
 }
 
 /** One replica's limits, with its own clock and its own way to the store. */
@@ -111,6 +113,8 @@ export class SimulatedReplica {
   /** Calls of the store. */
   reads = 0;
   writes = 0;
+  /** Writes that others came before. */
+  lost = 0;
   /** `down`: calls fail. `hangs`: they are never answered. `deaf`: they happen, and the answer is lost. */
   fault: "none" | "down" | "hangs" | "deaf" = "none";
   /** Lines of its log. */
@@ -145,6 +149,10 @@ export class SimulatedReplica {
           if (this.fault === "down") throw new Error("The store is down");
           if (this.fault === "hangs") return await new Promise(() => {});
           const result = await Reflect.apply(member, target, given);
+          if (name === "put") {
+            this.#options.onWrite?.(given[0] as StoreKey);
+            if (result === undefined) this.lost++;
+          }
           const isLost = this.fault === "deaf";
           await this.#wait();
           if (isLost) throw new Error("The answer was lost");

@@ -1,0 +1,21 @@
+/**
+ * The `fleet` task: eight processes on one DynamoDB Local. Prints what they let through, writes `bench/fleet.json`, and
+ * exits with 1 where a limit, a budget or a revocation did not hold.
+ * @module
+ */
+import { type FleetOptions, runFleet } from "./fleet.ts";
+
+const OPTIONS: FleetOptions = { processes: 8, seconds: 60, limit: 240, budgetUsd: 0.05 };
+
+const result = await runFleet(OPTIONS);
+const text = `${JSON.stringify({ deno: Deno.version.deno, ...result }, null, 2)}\n`;
+Deno.stdout.writeSync(new TextEncoder().encode(text));
+await Deno.writeTextFile(new URL("../../bench/fleet.json", import.meta.url), text);
+
+const held = [result.together, result.lone].every(({ admitted, allowed, other }) =>
+  admitted.reduce((sum, one) => sum + one, 0) <= allowed * 1.02 &&
+  Object.keys(other).length === 0
+);
+const { revoked_ms, spent_usd, dearest_usd, budgetUsd } = result;
+const isWell = held && revoked_ms <= 2_000 && spent_usd <= budgetUsd + dearest_usd;
+Deno.exit(isWell ? 0 : 1);
