@@ -38,9 +38,9 @@ export interface FleetResult extends FleetOptions {
   readonly revoked_ms: number;
   /** Requests that were refused after that, of all processes. */
   readonly revoked_refused: number;
-  /** What a key with a budget spent in all processes, and what its dearest request cost. */
+  /** What a key with a budget spent in all processes, and what each of its requests, which are alike, cost. */
   readonly spent_usd: number;
-  readonly dearest_usd: number;
+  readonly request_usd: number;
 }
 
 const ENV = {
@@ -134,7 +134,7 @@ async function ask(url: string, key: string): Promise<number> {
 }
 
 function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => setTimeout(resolve, Math.max(ms, 0)));
 }
 
 /** Sends requests at ten times the limit, evenly to each process. */
@@ -200,7 +200,7 @@ async function revoke(fleet: Fleet): Promise<{ revoked_ms: number; revoked_refus
 async function spend(
   fleet: Fleet,
   budgetUsd: number,
-): Promise<{ spent_usd: number; dearest_usd: number }> {
+): Promise<{ spent_usd: number; request_usd: number }> {
   const budget = ["--budget", String(budgetUsd)];
   const { id, key } = await fleet.command(["keys", "create", "--name", "spender", ...budget]);
   const deadline = performance.now() + 120_000;
@@ -221,7 +221,7 @@ async function spend(
       [one.key, one.key_id].includes(id)
     );
     const { requests = 0, cost_usd = 0 } = row ?? {};
-    if (requests === before) return { spent_usd: cost_usd, dearest_usd: cost_usd / requests };
+    if (requests === before) return { spent_usd: cost_usd, request_usd: cost_usd / requests };
     before = requests;
     await pause(1_500);
   }

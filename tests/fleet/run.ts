@@ -16,6 +16,6 @@ const held = [result.together, result.lone].every(({ admitted, allowed, other })
   admitted.reduce((sum, one) => sum + one, 0) <= allowed * 1.02 &&
   Object.keys(other).length === 0
 );
-const { revoked_ms, spent_usd, dearest_usd, budgetUsd } = result;
-const isWell = held && revoked_ms <= 2_000 && spent_usd <= budgetUsd + dearest_usd;
+const { revoked_ms, spent_usd, request_usd, budgetUsd } = result;
+const isWell = held && revoked_ms <= 2_000 && spent_usd <= budgetUsd + request_usd;
 Deno.exit(isWell ? 0 : 1);
