@@ -5,7 +5,14 @@
 import { z } from "zod";
 
 /** The pipeline when config.yaml lists no plugins. */
-export const DEFAULT_PLUGINS: readonly string[] = ["auth"];
+export const DEFAULT_PLUGINS: readonly string[] = [
+  "auth",
+  "rate_limit", // what is refused here holds no part of a budget
+  "budget",
+  "tier",
+  "prompt_cache",
+  "usage",
+];
 
 const serviceTier = z.enum(["default", "priority", "flex", "reserved"]);
 const route = z.enum(["invoke", "messages", "mantle", "converse"]);

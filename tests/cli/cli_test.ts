@@ -114,7 +114,7 @@ Deno.test("keys are made, listed, shown and revoked; JSON is one document on std
       { requests_per_minute: 60 },
       { usd: 25, per: "month" },
     ]);
-    assert.match(made.err, /limits has no effect while the plugin 'rate_limit' is not listed/);
+    assert.match(made.err, /^Store: \S+ \S+\n$/); // every attribute has its plugin
     const list = JSON.parse((await outcrop(["keys", "list", "--json"], folder)).out);
     assert.deepEqual(list.data.map(({ id }: { id: string }) => id), [key.id]);
     assert.ok(!JSON.stringify(list).includes(key.key));
@@ -188,7 +188,10 @@ Deno.test("serve says where it listens, accepts a key made beside it, refuses it
         /Listening on (http:\/\/127\.0\.0\.1:\d+).*\n/,
       );
       assert.match(line, /store=deno_kv .*keys\.db/);
-      assert.match(line, /keys=0 plugins=auth credentials=access key …WXYZ region=us-east-1/);
+      assert.match(
+        line,
+        /keys=0 plugins=auth > rate_limit > budget > tier > prompt_cache > usage credentials=access key …WXYZ region=us-east-1/,
+      );
       assert.ok(!line.includes("canary"));
       const { key, id } = JSON.parse(
         (await outcrop(["keys", "create", "--name", "new", "--json"], folder)).out,

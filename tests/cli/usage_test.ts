@@ -176,7 +176,7 @@ Deno.test("usage says what to do where there is none, and refuses what it cannot
   const folder = await Deno.makeTempDir();
   const config = (text: string) => Deno.writeTextFile(`${folder}/config.yaml`, text);
   try {
-    await config("store: { use: deno_kv, path: usage.db }\n");
+    await config("store: { use: deno_kv, path: usage.db }\nplugins: [ { use: auth } ]\n");
     assert.equal(
       (await outcrop(folder)).out,
       "There is no usage: list '- use: usage' under plugins in config.yaml, and restart the server\n",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { knownKeys } from "../../src/config/known_keys.ts";
+import { DEFAULT_PLUGINS } from "../../src/config/schema.ts";
 import { ConfigError, loadConfig, parseConfig } from "../../src/config/load.ts";
 import { CONFIG_TEMPLATE } from "../../src/config/template.ts";
 
@@ -162,7 +163,7 @@ Deno.test("parseConfig() takes an empty text for all defaults, and freezes what 
   const { config } = parse("");
   assert.equal(config.listen.port, 8000);
   assert.equal(config.listen.host, "127.0.0.1");
-  assert.deepEqual(config.plugins, [{ use: "auth" }]);
+  assert.deepEqual(config.plugins, DEFAULT_PLUGINS.map((use) => ({ use })));
   assert.throws(() => Object.assign(config.listen, { port: 1 }), TypeError);
 });
 
@@ -249,13 +250,16 @@ Deno.test("the shipped config.yaml is valid with every commented line in use, an
   const { config, locate } = parseConfig(text, { file: "/srv/config.yaml", env: () => undefined });
   assert.deepEqual(Object.keys(config.models.aliases).length, 3);
   assert.deepEqual(config.tiers.rules, [{ models: "qwen.*", tier: "flex" }]);
-  assert.deepEqual(config.plugins.map(({ use }) => use), ["auth", "/srv/plugins/my_policy.ts"]);
+  assert.deepEqual(config.plugins.map(({ use }) => use), [
+    ...DEFAULT_PLUGINS,
+    "/srv/plugins/my_policy.ts",
+  ]);
   const paths = [
     ...knownKeys([]).flatMap((top) =>
       knownKeys([top], top === "store" ? config.store.use : undefined).map((key) => [top, key])
     ),
     ...knownKeys(["tiers", "rules", 0]).map((key) => ["tiers", "rules", 0, key]),
-    ...knownKeys(["plugins", 0]).map((key) => ["plugins", 0, key]),
+    ...knownKeys(["plugins", 0]).map((key) => ["plugins", DEFAULT_PLUGINS.length - 1, key]),
   ];
   for (const path of paths) {
     const { line, column } = locate(path);

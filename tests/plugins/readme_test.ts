@@ -17,6 +17,11 @@ Deno.test("plugins/README.md tells of no plugin that is not built in", () => {
   assert.deepEqual(told.toSorted(), Object.keys(builtins).toSorted());
 });
 
+Deno.test("plugins/README.md has the plugins of the default pipeline in its order", () => {
+  const told = [...page.matchAll(/^### (\w+)$/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(told.filter((name) => DEFAULT_PLUGINS.includes(name)), DEFAULT_PLUGINS);
+});
+
 Deno.test("every plugin of the default pipeline is built in", () => {
   for (const name of DEFAULT_PLUGINS) assert.ok(name in builtins, name);
 });
