@@ -2,30 +2,33 @@
  * Outcrop with Deno KV, whose calls are counted. Prints its key; a line on stdin is answered by a line that tells
  * the calls so far.
  *
- * Arguments: port, upstream, a folder for database and journal, and `none` for a pipeline of no plugins, `limits` for limits that are set but never
- * reached, `default` for the built-in plugins as they are.
+ * Arguments: port, upstream, a folder for database and journal, and `default` for the pipeline of a configuration that
+ * names none, `limits` for the same with limits that are set but never reached, `none` for no plugins, or a list of
+ * their names.
  * @module
  */
 import { openGateway } from "../src/cli/gateway.ts";
 import { parseConfig } from "../src/config/load.ts";
 import { openLog } from "../src/log.ts";
 import { startServer } from "../src/server/server.ts";
-import { builtins } from "../plugins/mod.ts";
 
 const [port, upstream, folder, kind = "default"] = Deno.args;
-const CHECKS = ["auth", "rate_limit", "budget", "usage"].filter((name) => name in builtins);
+/** The pipeline of a configuration that names none. */
+const CHECKS = ["auth", "rate_limit", "budget", "tier", "prompt_cache", "usage"];
 const PLENTY = 1_000_000_000;
 const LIMITS = ["requests_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"]
   .map((name) => `${name}: ${PLENTY}`).join(", ");
 
 function pluginsOf(name: string): string {
-  if (name === "none") return "[]";
-  const entries = CHECKS.map((use) =>
+  if (name === "none") return "plugins: []";
+  if (name === "default") return "";
+  const names = name === "limits" ? CHECKS : name.split(",");
+  const entries = names.map((use) =>
     use === "rate_limit" && name === "limits"
       ? `{ use: ${use}, with: { ${LIMITS}, concurrency: 100000 } }`
       : `{ use: ${use} }`
   );
-  return `[${entries.join(", ")}]`;
+  return `plugins: [${entries.join(", ")}]`;
 }
 
 const config = `
@@ -39,7 +42,7 @@ models:
     over-messages-one-by-one: { model: anthropic.one-by-one, route: messages }
     converse-one-by-one: { model: qwen.one-by-one }
 store: { use: deno_kv, path: ./outcrop.db }
-plugins: ${pluginsOf(kind)}
+${pluginsOf(kind)}
 `;
 const env = () => undefined;
 let calls = 0;

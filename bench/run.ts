@@ -6,7 +6,6 @@
  * @module
  */
 import { table } from "../src/cli/terminal.ts";
-import { STREAM_EVENTS } from "./answers.ts";
 import { journalCost } from "./journal.ts";
 import type { Shot } from "./load.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
@@ -16,8 +15,8 @@ import { type Contestant, measure, type Measured, SCENARIOS } from "./scenarios.
 import { checksCost, firstByteAdded, peakMemory } from "./single.ts";
 import { type SlowResult, slowStreams } from "./slow.ts";
 import { hasWorkers, starts, throughput } from "./start.ts";
-
-type Figures = Record<string, string | number>;
+import { type Figures, targetsMarkdown } from "./targets.ts";
+import { writeResults } from "./write_results.ts";
 
 function say(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
@@ -31,7 +30,7 @@ const round = (value: number, digits: number = 2) => Number(value.toFixed(digits
 
 /** A running benchmark: the upstream, and how servers are started before it. */
 class Bench {
-  readonly results: Record<string, Figures[]> = {};
+  readonly parts: Record<string, Figures[]> = {};
   readonly #options: BenchOptions;
   readonly #upstream: ServerProcess;
   readonly #folder: string;
@@ -58,8 +57,8 @@ class Bench {
     const inside = SCENARIOS.some((one) => one.name.includes(only)) && name === "requests";
     if (!name.includes(only) && !inside) return;
     const rows = await measured();
-    this.results[name] = rows;
-    say(`\n${name}\n${table(rows)}`);
+    this.parts[name] = rows;
+    say(`\n${name}\n${table(rows.map((row) => ({ ...row })))}`);
   }
 
   #hop(): Promise<ServerProcess> {
@@ -261,6 +260,7 @@ function slowRow(hop: SlowResult, ours: SlowResult): Figures {
     "p99 ms": round(ours.delayMs.p99 - hop.delayMs.p99, 1),
     "hop KB": round(hop.memoryKb, 0),
     KB: round(ours.memoryKb, 0),
+    "memory ratio": round(ours.memoryKb / hop.memoryKb),
   };
 }
 
@@ -287,11 +287,10 @@ async function main(): Promise<void> {
     deno: Deno.version.deno,
     v8: Deno.version.v8,
     rounds: options.rounds,
-    events_a_stream: STREAM_EVENTS,
-    ...bench.results,
+    parts: bench.parts,
   };
-  const file = new URL("results.json", import.meta.url);
-  await Deno.writeTextFile(file, `${JSON.stringify(results, null, 2)}\n`);
+  await writeResults(results);
+  say(`\n${targetsMarkdown(results)}`);
 }
 
 await main();

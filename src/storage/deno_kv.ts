@@ -148,16 +148,22 @@ class DenoKvStore implements Store {
     checkBatch(id, writes);
     const mark = batchKey(id);
     this.#check(mark);
+    // What is put is not read: of a batch of records that leaves the mark and a few sums.
+    const added = writes.filter(({ add }) => add !== undefined);
+    const keys = [mark, ...added.map(({ key }) => key)];
     for (let turn = 0; turn < MOST_TURNS; turn++) {
-      const marked = await this.#read(mark);
-      if (this.#entry(mark, marked) !== undefined) return false;
+      const [marked, ...sums] = await this.#readAll(keys);
+      if (marked === undefined || this.#entry(mark, marked) !== undefined) return false;
       const batch = this.#kv.atomic().check(marked);
       this.#set(batch, mark, { value: true, expiresAt });
-      const stored = await this.#readAll(writes.map(({ key }) => key));
-      for (const [at, write] of writes.entries()) {
-        const before = stored[at] as Deno.KvEntryMaybe<string>;
-        if (write.add !== undefined) batch.check(before);
-        this.#set(batch, write.key, this.#written(write, before));
+      for (const { key, put: value, add, expiresAt } of writes) {
+        if (add !== undefined) continue;
+        this.#set(batch, key, { value, ...(expiresAt === undefined ? {} : { expiresAt }) });
+      }
+      for (const [at, write] of added.entries()) {
+        const before = sums[at] as Deno.KvEntryMaybe<string>;
+        batch.check(before);
+        this.#set(batch, write.key, this.#sum(write, before));
       }
       if ((await whenUnlocked(() => batch.commit())).ok) return true;
     }
@@ -210,13 +216,9 @@ class DenoKvStore implements Store {
     return found;
   }
 
-  #written(write: StoreWrite, before: Deno.KvEntryMaybe<string>): Envelope {
-    if (write.add === undefined) {
-      const { put: value, expiresAt } = write;
-      return { value, ...(expiresAt === undefined ? {} : { expiresAt }) };
-    }
+  #sum(write: StoreWrite, before: Deno.KvEntryMaybe<string>): Envelope {
     const live = this.#entry<Record<string, number>>(write.key, before);
-    const value = addCounters(live === undefined ? {} : live.value, write.add);
+    const value = addCounters(live === undefined ? {} : live.value, write.add ?? {});
     const expiresAt = live === undefined ? write.expiresAt : live.expiresAt;
     return { value, ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
