@@ -17,58 +17,84 @@ import type {
   CallContext,
   CompleteContext,
   Host,
+  KeyRecord,
   Period,
   Plugin,
   PluginFactory,
   Pool,
-  Principal,
   Reservation,
   Reserved,
   Span,
   State,
 } from "../src/pipeline/plugin.ts";
 
-const DAY_MS = 86_400_000;
 const NANO_PER_USD = 1_000_000_000;
 /** Late postings must find the counters of a span that is over. */
-const KEPT_MS = 35 * DAY_MS;
+const KEPT_MS = 35 * 86_400_000;
 const TELL_EVERY_MS = 60_000;
 const MOST_USD = 1_000_000;
 const LONGEST_RETRY_AFTER_S = 60;
-/** Requests under way end at any moment. */
-const HELD_RETRY_AFTER_S = 2;
+const HELD_RETRY_AFTER_S = 2; // requests under way end at any moment
+
+const SETTING = { day: "daily_usd", week: "weekly_usd", month: "monthly_usd" } as const;
 
 /** Caps as settings spell them; what is absent is not capped. */
-interface Caps {
-  readonly daily_usd?: number | undefined;
-  readonly weekly_usd?: number | undefined;
-  readonly monthly_usd?: number | undefined;
-}
+export type Caps = {
+  readonly [setting in "daily_usd" | "weekly_usd" | "monthly_usd"]?: number | undefined;
+};
 
-interface Settings extends Caps {
-  readonly user?: Caps | undefined;
-  readonly team?: Caps | undefined;
-  readonly overall?: Caps | undefined;
-  readonly reserve_output_tokens?: number | undefined;
-  readonly warn_at_percent: number;
-  readonly store_down: "open" | "closed";
-}
+/** The plugin's settings; each is documented on the schema. */
+export type BudgetSettings =
+  & Caps
+  & { readonly [scope in "user" | "team" | "overall"]?: Caps | undefined }
+  & {
+    readonly reserve_output_tokens?: number | undefined;
+    readonly warn_at_percent: number;
+    readonly store_down: "open" | "closed";
+  };
 
-const PERIODS: readonly Period[] = ["day", "week", "month"];
-const SETTING = { day: "daily_usd", week: "weekly_usd", month: "monthly_usd" } as const;
-const ADJECTIVE = { day: "daily", week: "weekly", month: "monthly" } as const;
-
-/** One cap that holds for a request. */
-interface Cap {
+/** A cap that holds for somebody. */
+export interface CapRule {
   /** Name of its scope: for counters and the log. */
   readonly scope: string;
   /** As a sentence goes on that tells the client whose it is. */
   readonly who: string;
+  /** In each of these. */
   readonly period: Period;
+  /** US dollars. */
   readonly usd: number;
-  readonly span: Span;
-  readonly pool: Pool;
 }
+
+const PERIODS: readonly Period[] = ["day", "week", "month"];
+const ADJECTIVE = { day: "daily", week: "weekly", month: "monthly" } as const;
+
+/**
+ * Every cap that holds for whoever sends a request: of its key, the key's user, its team, and everybody. A budget of
+ * the key's own is in place of the settings' for the same period.
+ */
+export function capRules(
+  { user, team, overall, ...figures }: BudgetSettings,
+  { id = "anonymous", key }: { readonly id?: string; readonly key?: KeyRecord },
+): CapRule[] {
+  const own = key?.budget === undefined ? {} : { [SETTING[key.budget.per]]: key.budget.usd };
+  const scopes: (readonly [scope: string, who: string, caps: Caps | undefined])[] = [
+    [`key ${id}`, key === undefined ? id : "this key", { ...figures, ...own }],
+    [`user ${key?.user}`, `user '${key?.user}'`, key?.user === undefined ? undefined : user],
+    [`team ${key?.team}`, `team '${key?.team}'`, key?.team === undefined ? undefined : team],
+    ["overall", "all keys together", overall],
+  ];
+  const found: CapRule[] = [];
+  for (const [scope, who, caps] of scopes) {
+    for (const period of caps === undefined ? [] : PERIODS) {
+      const usd = caps?.[SETTING[period]];
+      if (usd !== undefined) found.push({ scope, who, period, usd });
+    }
+  }
+  return found;
+}
+
+/** One cap that holds for a request. */
+type Cap = CapRule & { readonly span: Span; readonly pool: Pool };
 
 function nano(usd: number): number {
   return Math.round(usd * NANO_PER_USD);
@@ -85,7 +111,7 @@ function headerText(text: string): string {
 
 /** Budgets of one configuration. */
 class Budgets {
-  readonly #settings: Settings;
+  readonly #settings: BudgetSettings;
   readonly #host: Host;
   /** By the request's own state: gone with the request, whatever becomes of it. */
   readonly #held = new WeakMap<State, { reservation: Reservation; caps: readonly Cap[] }>();
@@ -93,15 +119,16 @@ class Budgets {
   readonly #warned = new Map<string, number>();
   #toldDownAt = -Infinity;
 
-  constructor(settings: Settings, host: Host) {
+  constructor(settings: BudgetSettings, host: Host) {
     this.#settings = settings;
     this.#host = host;
   }
 
   /** Takes what the request may cost out of every cap, or refuses it. At once where this replica holds as much. */
   admit(ctx: CallContext): void | Promise<void> {
-    const caps = this.#capsOf(ctx.principal);
-    if (caps.length === 0) return;
+    const rules = capRules(this.#settings, ctx.principal ?? {});
+    if (rules.length === 0) return;
+    const caps = rules.map((rule) => this.#capOf(rule));
     const wants = caps.map(({ pool, usd }) => ({ pool, capacity: nano(usd) }));
     const reservation = this.#host.shared.reservation(wants);
     this.#held.set(ctx.state, { reservation, caps });
@@ -176,30 +203,10 @@ class Budgets {
     );
   }
 
-  /** Every cap that holds for whoever sends the request: of its key, the key's user, its team, and everybody. */
-  #capsOf({ id = "anonymous", key }: Partial<Principal> = {}): Cap[] {
-    const { shared } = this.#host;
-    const { user, team, overall, ...figures } = this.#settings;
-    const { budget } = key ?? {};
-    const own = budget === undefined ? {} : { [SETTING[budget.per]]: budget.usd };
-    const scopes: (readonly [scope: string, who: string, caps: Caps | undefined])[] = [
-      [`key ${id}`, key === undefined ? id : "this key", { ...figures, ...own }],
-      [`user ${key?.user}`, `user '${key?.user}'`, key?.user === undefined ? undefined : user],
-      [`team ${key?.team}`, `team '${key?.team}'`, key?.team === undefined ? undefined : team],
-      ["overall", "all keys together", overall],
-    ];
-    const found: Cap[] = [];
-    for (const [scope, who, caps] of scopes) {
-      if (caps === undefined) continue;
-      for (const period of PERIODS) {
-        const usd = caps[SETTING[period]];
-        if (usd === undefined) continue;
-        const span = shared.span(period);
-        const pool = shared.pool([span.name, scope], { expiresAt: span.end + KEPT_MS });
-        found.push({ scope, who, period, usd, span, pool });
-      }
-    }
-    return found;
+  #capOf(rule: CapRule): Cap {
+    const span = this.#host.shared.span(rule.period);
+    const key = [span.name, rule.scope] as const;
+    return { ...rule, span, pool: this.#host.shared.pool(key, { expiresAt: span.end + KEPT_MS }) };
   }
 
   #amountOf(ctx: CallContext): number {

@@ -6,6 +6,7 @@ import { systemClock } from "../clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { KeyRecord, Keys } from "../storage/keys.ts";
 import { describeStore } from "../storage/open.ts";
+import type { Store } from "../storage/store.ts";
 import { type ConfigOption, loadConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
 import { openKeys } from "./gateway.ts";
@@ -22,6 +23,8 @@ export interface KeysOptions extends ConfigOption {
 export interface OpenedKeys {
   /** The keys. */
   readonly keys: Keys;
+  /** The store they are in. */
+  readonly store: Store;
   /** The configuration. */
   readonly loaded: LoadedConfig;
 }
@@ -47,7 +50,7 @@ export async function withKeys(
   const store = await openConfiguredStore(loaded.config, systemClock);
   try {
     const keys = await openKeys(store, { clock: systemClock, env: (name) => Deno.env.get(name) });
-    await work({ keys, loaded });
+    await work({ keys, store, loaded });
   } finally {
     await store.close();
   }
@@ -70,4 +73,9 @@ export function keyJson(key: KeyRecord): Record<string, unknown> {
     budget: key.budget ?? null,
     cache_ttl: key.cache_ttl ?? null,
   };
+}
+
+/** What a command fails with that is told of a key there is not. */
+export function noSuchKey(id: string): CommandFailure {
+  return new CommandFailure(`There is no key ${id}: 'outcrop keys list' shows those there are`);
 }

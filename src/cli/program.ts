@@ -27,7 +27,8 @@ export const EXIT_USAGE = 2;
 /** Not `help` and the option parser's own ways to end well. */
 const ENDED_WELL = new Set(["commander.helpDisplayed", "commander.help", "commander.version"]);
 
-function buildProgram(): Command {
+/** The program with all its commands. */
+export function buildProgram(): Command {
   const program = new Command("outcrop")
     .description("Serves the Anthropic Messages API from Amazon Bedrock.")
     .version(VERSION, "-v, --version")

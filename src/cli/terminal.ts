@@ -2,6 +2,7 @@
  * What people see: the only place that writes to stdout and stderr.
  * @module
  */
+import { cell, shown, widthOf } from "./cells.ts";
 
 const encoder = new TextEncoder();
 
@@ -27,54 +28,96 @@ export const terminal = {
   },
 };
 
-/** Columns the terminal has; 100 where there is none. */
+/** Columns the terminal has; `$COLUMNS` or 100 where there is none. */
 export function terminalWidth(): number {
   try {
     return Deno.consoleSize().columns;
   } catch {
-    return 100; // no terminal: a pipe or a file
+    const told = Number(Deno.env.get("COLUMNS")); // no terminal: a pipe or a file
+    return Number.isSafeInteger(told) && told > 0 ? told : 100;
   }
 }
 
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;
+/** Below this a text is cut no further. */
+const NARROWEST = 8;
+const GAP = "  ";
+
+interface Column {
+  readonly heading: string;
+  readonly cells: readonly string[];
+  readonly numeric: boolean;
+  /** Columns that it takes whole. */
+  readonly natural: number;
+  /** Columns that it takes at least. */
+  readonly least: number;
 }
 
-/** Takes columns from the widest until the table fits. */
-function fit(widths: number[], room: number): number[] {
-  const fitted = [...widths];
-  const total = () => fitted.reduce((sum, width) => sum + width, 0);
-  while (total() > room) {
-    const widest = Math.max(...fitted);
-    if (widest <= 8) break;
-    fitted[fitted.indexOf(widest)] = widest - 1;
+function columnOf(heading: string, rows: readonly Row[], whole: readonly string[]): Column {
+  const cells = rows.map((row) => shown(String(row[heading] ?? "")));
+  const natural = Math.max(widthOf(heading), ...cells.map(widthOf));
+  return {
+    heading: heading.toUpperCase(),
+    cells,
+    numeric: rows.every((row) => typeof row[heading] === "number"),
+    natural,
+    least: whole.includes(heading) ? natural : Math.min(natural, NARROWEST),
+  };
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
+/** Takes from the widest until the table fits; in vain below what each takes at least. */
+function fit(columns: readonly Column[], room: number): number[] {
+  const widths = columns.map(({ natural }) => natural);
+  while (sum(widths) > room) {
+    const open = widths.filter((width, at) => width > (columns[at]?.least ?? 0));
+    if (open.length === 0) break;
+    const widest = Math.max(...open);
+    const at = widths.findIndex((width, at) =>
+      width === widest && width > (columns[at]?.least ?? 0)
+    );
+    widths[at] = widest - 1;
   }
-  return fitted;
+  return widths;
 }
 
 /** A row of a table: text by column heading. */
 export type Row = Readonly<Record<string, string | number>>;
+
+/** How a table gives way where there is little room. */
+export interface TableOptions {
+  /** Headings of columns that are not cut. */
+  readonly whole?: readonly string[];
+  /** Headings of columns that are left out, first to last, until the others fit. */
+  readonly spare?: readonly string[];
+}
 
 /**
  * An aligned table that fits the terminal: numbers to the right, long texts cut with `…`.
  *
  * @param width Columns there are. Default: the terminal's
  */
-export function table(rows: readonly Row[], width: number = terminalWidth()): string {
+export function table(
+  rows: readonly Row[],
+  width: number = terminalWidth(),
+  { whole = [], spare = [] }: TableOptions = {},
+): string {
   const [first] = rows;
   if (first === undefined) return "(none)";
-  const headings = Object.keys(first);
-  const cells = rows.map((row) => headings.map((heading) => String(row[heading] ?? "")));
-  const numeric = headings.map((heading) => rows.every((row) => typeof row[heading] === "number"));
-  const natural = headings.map((heading, column) =>
-    Math.max(heading.length, ...cells.map((row) => row[column]?.length ?? 0))
-  );
-  const widths = fit(natural, width - 2 * (headings.length - 1));
+  const left = [...spare];
+  let columns = Object.keys(first).map((heading) => columnOf(heading, rows, whole));
+  const room = () => width - GAP.length * (columns.length - 1);
+  while (left.length > 0 && sum(columns.map(({ least }) => least)) > room()) {
+    const given = left.shift()?.toUpperCase();
+    columns = columns.filter(({ heading }) => heading !== given);
+  }
+  const widths = fit(columns, room());
   const line = (texts: readonly string[]) =>
-    texts.map((text, column) => {
-      const size = widths[column] ?? 0;
-      const shown = cut(text, size);
-      return numeric[column] ? shown.padStart(size) : shown.padEnd(size);
-    }).join("  ").trimEnd();
-  return [line(headings.map((heading) => heading.toUpperCase())), ...cells.map(line)].join("\n");
+    texts.map((text, at) => cell(text, widths[at] ?? 0, columns[at]?.numeric)).join(GAP).trimEnd();
+  return [
+    line(columns.map(({ heading }) => heading)),
+    ...rows.map((_, row) => line(columns.map(({ cells }) => cells[row] ?? ""))),
+  ].join("\n");
 }

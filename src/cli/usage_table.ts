@@ -2,6 +2,7 @@
  * Usage as a table for people, and as CSV for spreadsheets.
  * @module
  */
+import { bar, cell, shown, widthOf } from "./cells.ts";
 import { terminalWidth } from "./terminal.ts";
 
 /** What requests came to. */
@@ -31,7 +32,6 @@ const GAP = "  ";
 const NARROWEST_BAR = 5;
 const WIDEST_BAR = 24;
 const NARROWEST_NAME = 8;
-const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /** A count in at most six characters: whole below 100,000, then with three digits and a unit. */
 function brief(count: number): string {
@@ -50,38 +50,47 @@ function decimalsFor(total: number): number {
   return total >= 10 * NANO_PER_USD ? 2 : total >= NANO_PER_USD / 10 ? 4 : 6;
 }
 
-function bar(share: number, width: number): string {
-  if (share <= 0) return "";
-  const eighths = Math.max(1, Math.round(share * width * 8));
-  return "█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? "");
+/** Columns of figures, those that people can do without first to last. */
+const FIGURES = [
+  { heading: "REQUESTS", of: (sums: Sums) => brief(sums.requests) },
+  { heading: "INPUT", of: (sums: Sums) => brief(sums.input_tokens), spare: 3 },
+  { heading: "OUTPUT", of: (sums: Sums) => brief(sums.output_tokens), spare: 4 },
+  { heading: "READ", of: (sums: Sums) => brief(sums.cache_read_input_tokens), spare: 2 },
+  { heading: "WRITTEN", of: (sums: Sums) => brief(sums.cache_creation_input_tokens), spare: 1 },
+];
+
+interface Figures {
+  readonly texts: readonly string[];
+  readonly width: number;
+  /** Lower goes first where there is no room; absent = stays. */
+  readonly spare?: number | undefined;
 }
 
-/** Names are clients' own words: what would move a terminal's cursor is not shown. */
-function shown(name: string): string {
-  return name.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "?");
+/** Columns of figures that fit beside names of the least width. */
+function figuresOf(lines: readonly Sums[], decimals: number, room: number): Figures[] {
+  const cost = {
+    heading: "COST",
+    of: ({ nano_usd }: Sums) => `$${(nano_usd / NANO_PER_USD).toFixed(decimals)}`,
+    spare: undefined,
+  };
+  let columns: Figures[] = [...FIGURES, cost].map(({ heading, of, spare }) => {
+    const texts = [heading, ...lines.map(of)];
+    return { texts, width: Math.max(...texts.map(({ length }) => length)), spare };
+  });
+  for (let spare = 1; spare <= FIGURES.length && takenBy(columns) > room; spare++) {
+    columns = columns.filter((column) => column.spare !== spare);
+  }
+  return columns;
 }
 
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+function takenBy(columns: readonly Figures[]): number {
+  return sum(columns.map(({ width }) => width + GAP.length));
 }
-
-function figures(sums: Sums, decimals: number): string[] {
-  return [
-    brief(sums.requests),
-    brief(sums.input_tokens),
-    brief(sums.output_tokens),
-    brief(sums.cache_read_input_tokens),
-    brief(sums.cache_creation_input_tokens),
-    `$${(sums.nano_usd / NANO_PER_USD).toFixed(decimals)}`,
-  ];
-}
-
-const FIGURES = ["REQUESTS", "INPUT", "OUTPUT", "READ", "WRITTEN", "COST"];
 
 /**
  * A table of rows and their total, aligned, no wider than there is room.
  *
- * Names give way first, from the last column; the bar takes what is left.
+ * Names give way first, from the last column; then figures of less weight are left out. The bar takes what is left.
  *
  * @param headings Of the columns of names
  * @param width Columns there are. Default: the terminal's
@@ -91,7 +100,6 @@ export function usageTable(
   totals: Sums,
   { headings, width = terminalWidth() }: { headings: readonly string[]; width?: number },
 ): string {
-  const decimals = decimalsFor(totals.nano_usd);
   const names = [
     headings.map((heading) => heading.toUpperCase()),
     ...rows.map(({ names }) =>
@@ -99,18 +107,14 @@ export function usageTable(
     ),
     headings.map((_, column) => column === 0 ? "total" : ""),
   ];
-  const numbers = [
-    FIGURES,
-    ...rows.map((row) => figures(row, decimals)),
-    figures(totals, decimals),
-  ];
-  const widthsOf = (lines: readonly (readonly string[])[]) =>
-    (lines[0] ?? []).map((_, column) =>
-      Math.max(...lines.map((line) => line[column]?.length ?? 0))
-    );
-  const numberWidths = widthsOf(numbers);
-  const taken = numberWidths.reduce((sum, size) => sum + size + GAP.length, 0);
-  const nameWidths = fit(widthsOf(names), width - taken - GAP.length - NARROWEST_BAR);
+  const natural = headings.map((_, column) =>
+    Math.max(...names.map((line) => widthOf(line[column] ?? "")))
+  );
+  const least = sum(natural.map((size) => Math.min(size, NARROWEST_NAME) + GAP.length)) -
+    GAP.length;
+  const figures = figuresOf([...rows, totals], decimalsFor(totals.nano_usd), width - least);
+  const taken = takenBy(figures);
+  const nameWidths = fit(natural, width - taken - GAP.length - NARROWEST_BAR);
   const left = width - taken - sum(nameWidths) - GAP.length * nameWidths.length;
   const barWidth = Math.min(WIDEST_BAR, left);
   const most = Math.max(...rows.map(({ nano_usd }) => nano_usd));
@@ -118,10 +122,8 @@ export function usageTable(
     const row = rows[line - 1];
     const share = row === undefined || most === 0 ? 0 : row.nano_usd / most;
     return [
-      ...cells.map((cell, column) =>
-        cut(cell, nameWidths[column] ?? 0).padEnd(nameWidths[column] ?? 0)
-      ),
-      ...(numbers[line] ?? []).map((text, column) => text.padStart(numberWidths[column] ?? 0)),
+      ...cells.map((text, column) => cell(text, nameWidths[column] ?? 0)),
+      ...figures.map(({ texts, width }) => cell(texts[line] ?? "", width, true)),
       barWidth < NARROWEST_BAR ? "" : bar(share, barWidth),
     ].join(GAP).trimEnd();
   });

@@ -4,14 +4,12 @@
  */
 import { Command } from "commander";
 import { z } from "zod";
-import { builtins } from "../../plugins/mod.ts";
 import { systemClock } from "../clock.ts";
-import type { LoadedConfig } from "../config/load.ts";
-import type { Plugin } from "../pipeline/plugin.ts";
 import { describeStore } from "../storage/open.ts";
 import { type ConfigOption, loadConfigOption, withConfigOption } from "./config_option.ts";
 import { CommandFailure } from "./failure.ts";
 import { openConfiguredStore } from "./open_store.ts";
+import { builtinSettings } from "./plugin_settings.ts";
 import { sinceOf } from "./since.ts";
 import { sumRules } from "./sum_rules.ts";
 import { table, terminal } from "./terminal.ts";
@@ -56,13 +54,6 @@ Example:
 
 const days = z.object({ records_days: z.number(), rollup_days: z.number() });
 
-/** The plugin's own settings; its defaults where it is not listed. */
-function daysOf({ config }: LoadedConfig): z.output<typeof days> {
-  const entry = config.plugins.find(({ use }) => use === "usage");
-  const plugin = builtins.usage?.({ define: (definition) => definition as Plugin, z });
-  return days.parse(plugin?.schema.parse(entry?.with));
-}
-
 async function verify(options: VerifyCommandOptions): Promise<void> {
   const now = systemClock.now();
   const since = sinceOf(options.since, now);
@@ -74,7 +65,7 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
         "use deno_kv or dynamodb",
     );
   }
-  const { records_days, rollup_days } = daysOf(loaded);
+  const { records_days, rollup_days } = days.parse(await builtinSettings("usage", loaded));
   if (records_days === 0) {
     throw new CommandFailure(
       "Cannot verify usage as there must be records: set records_days of the plugin usage to more than 0",

@@ -65,7 +65,9 @@ export class VerdictCache {
   get(presented: string, hash: string): KeyVerdict | Promise<KeyVerdict> {
     const held = this.#held.get(hash);
     const left = held === undefined ? 0 : held.until - this.#clock.monotonic();
-    if (held === undefined || left <= 0) return this.#stale(presented, hash, held);
+    if (held === undefined || left <= 0 || this.#hasEnded(held)) {
+      return this.#stale(presented, hash, held);
+    }
     if (left <= RENEWED_MS && !this.#pending.has(hash)) {
       this.#ask(presented, hash).catch(() => {}); // whoever comes when it is stale asks again, and is told
     }
@@ -93,8 +95,11 @@ export class VerdictCache {
   #outlasting({ verdict, endsAt, until }: Held): KeyVerdict | undefined {
     const age = this.#clock.monotonic() - (until - FRESH_MS);
     if (age >= this.#validWhileDownMs) return undefined;
-    const ended = verdict.ok && endsAt !== undefined && endsAt <= this.#clock.now();
-    return ended ? { ok: false, reason: "expired" } : verdict;
+    return this.#hasEnded({ verdict, endsAt }) ? { ok: false, reason: "expired" } : verdict;
+  }
+
+  #hasEnded({ verdict, endsAt }: Answer): boolean {
+    return endsAt !== undefined && verdict.ok && endsAt <= this.#clock.now();
   }
 
   async #orElse(asked: Promise<KeyVerdict>, fallback: KeyVerdict): Promise<KeyVerdict> {

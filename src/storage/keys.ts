@@ -150,10 +150,16 @@ export class Keys {
   /**
    * Changes what a key's holder may do; null takes a field away. Servers that run follow within 2 s. Undefined if
    * there is none with this id.
+   *
+   * @param changes What changes, or what tells it of the key as it is: told again when others changed it meanwhile
    */
-  async update(id: string, changes: KeyChanges): Promise<KeyRecord | undefined> {
+  async update(
+    id: string,
+    changes: KeyChanges | ((before: KeyRecord) => KeyChanges),
+  ): Promise<KeyRecord | undefined> {
     return await this.#change(id, (key) => {
-      const changed = Object.entries({ ...key, ...changes }).filter(([, value]) => value !== null);
+      const told = typeof changes === "function" ? changes(publicPart(key)) : changes;
+      const changed = Object.entries({ ...key, ...told }).filter(([, value]) => value !== null);
       return Object.fromEntries(changed) as unknown as StoredKey;
     });
   }

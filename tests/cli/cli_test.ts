@@ -1,31 +1,43 @@
 /** The command line, as a person or a script uses it: a process of its own, with a folder of its own. */
 import assert from "node:assert/strict";
-import { command, inFolder, outcrop, Output } from "./outcrop.ts";
+import type { Command } from "commander";
+import { buildProgram } from "../../src/cli/program.ts";
+import { command, inFolder, outcrop, Output, ROOT } from "./outcrop.ts";
+
+/** Names of all commands that do something, e.g. `keys list`. */
+function commandNames(group: Command = buildProgram(), prefix: string = ""): string[] {
+  return group.commands.flatMap((command) => {
+    const name = prefix + command.name();
+    const inside = commandNames(command, `${name} `);
+    return inside.length === 0 || command.name() === "usage" ? [name, ...inside] : inside;
+  });
+}
 
 Deno.test("every command has help with an example", () =>
   inFolder(async (folder) => {
-    const commands = [
-      "serve",
-      "demo",
-      "init",
-      "check",
-      "models",
-      "simulate",
-      "keys",
-      "keys create",
-      "keys list",
-      "keys show",
-      "keys revoke",
-      "store init",
-    ];
+    const commands = ["keys", ...commandNames()];
+    assert.ok(commands.includes("keys rotate") && commands.includes("usage verify"));
     const ran = await Promise.all(
       commands.map((name) => outcrop([...name.split(" "), "--help"], folder)),
     );
     for (const [index, { code, out }] of ran.entries()) {
       assert.equal(code, 0, commands[index]);
-      assert.match(out, new RegExp(`Example:\\n\\s+outcrop ${commands[index]}`), commands[index]);
+      assert.match(
+        out,
+        new RegExp(`Examples?:\\n\\s+outcrop ${commands[index]}`),
+        commands[index],
+      );
     }
   }));
+
+Deno.test("the README's table of commands is that of the program's", async () => {
+  const readme = await Deno.readTextFile(`${ROOT}README.md`);
+  const [, section = ""] = /^## Commands\n(.*?)^## /ms.exec(readme) ?? [];
+  const told = section.split("\n").filter((line) => line.startsWith("| `"))
+    .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)])
+    .map(([, name = ""]) => name);
+  assert.deepEqual(told.toSorted(), commandNames().toSorted());
+});
 
 Deno.test("a mistyped command is told what was meant, and exits 2", () =>
   inFolder(async (folder) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { bar, cell, cut, shown, widthOf } from "../../src/cli/cells.ts";
 import { table } from "../../src/cli/terminal.ts";
 import { checkProperty } from "../seed.ts";
 
@@ -33,4 +34,40 @@ Deno.test("table() is never wider than there is room, down to eight columns for 
     }),
     200,
   );
+});
+
+Deno.test("table() leaves out spare columns, first to last, before it cuts a text below eight columns, and cuts whole ones never", () => {
+  const rows = [{
+    id: "key_7f3k2m9x1c",
+    name: "n".repeat(20),
+    team: "t".repeat(20),
+    since: "2026",
+  }];
+  const options = { whole: ["id"], spare: ["since", "team"] };
+  const headings = (width: number) => table(rows, width, options).split("\n")[0];
+  assert.equal(headings(41), "ID              NAME      TEAM      SINCE");
+  assert.equal(headings(40), `ID${" ".repeat(14)}NAME${" ".repeat(9)}TEAM`);
+  assert.equal(headings(33), "ID              NAME");
+  assert.match(table(rows, 20, options), /\nkey_7f3k2m9x1c {2}nnnnnnn…$/);
+});
+
+Deno.test("cells are as wide as they are seen: wide characters count for two, marks for none", () => {
+  assert.deepEqual(
+    ["ab", "名前", "e\u0301", "한글x", "🦀", "█▏", ""].map(widthOf),
+    [2, 4, 1, 5, 2, 2, 0],
+  );
+  assert.equal(cut("名前の長い鍵", 6), "名前…");
+  assert.equal(cell("名前", 6), "名前  ");
+  assert.equal(cell("12", 4, true), "  12");
+  assert.equal(shown("a\u001b[2Jb\u200fc\n"), "a?[2Jb?c?");
+  const lines = table([{ name: "名前", n: 1 }, { name: "abcd", n: 22 }], 80).split("\n");
+  assert.deepEqual(lines, ["NAME   N", "名前   1", "abcd  22"]);
+});
+
+Deno.test("a bar has eighths of a column, and shows that there is something", () => {
+  assert.deepEqual(
+    [0, 0.001, 0.25, 0.5, 0.99, 1, 7].map((share) => bar(share, 4)),
+    ["", "▏", "█", "██", "████", "████", "████"],
+  );
+  assert.equal(bar(0.45, 10), "████▌");
 });

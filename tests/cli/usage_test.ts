@@ -239,6 +239,18 @@ Deno.test("a table of usage at 80 columns cuts names, keeps figures, and has roo
     "free                              0      0       0     0        0   $0.00",
     "total                          1201  1.23M    100k  250M        0  $12.35",
   ]);
+  const heads = [70, 60, 50, 40, 30].map((width) => {
+    const lines = usageTable(rows, totals, { headings: ["model"], width }).split("\n");
+    for (const line of lines) assert.ok(line.length <= width, `${width}: ${line}`);
+    return lines[0]?.split(/ +/).slice(1).join(" ");
+  });
+  assert.deepEqual(heads, [
+    "REQUESTS INPUT OUTPUT READ WRITTEN COST",
+    "REQUESTS INPUT OUTPUT READ WRITTEN COST",
+    "REQUESTS INPUT OUTPUT READ COST",
+    "REQUESTS OUTPUT COST",
+    "REQUESTS COST",
+  ]);
   const keys = rows.map((one) => ({ ...one, names: ["key_7f3k2m9x1c", "a key of a long name"] }));
   const lines = usageTable(keys, totals, { headings: ["key", "name"], width: 80 }).split("\n");
   assert.ok(Math.max(...lines.map((line) => line.length)) <= 80);
