@@ -25,6 +25,10 @@ export interface LeaseRow {
   readonly "writes/s": number;
   /** Reads and writes of a request. */
   readonly "calls a request": string;
+  /** Read units of DynamoDB. */
+  readonly "read units a request": string;
+  /** Write units of DynamoDB, with those of lost races. */
+  readonly "write units a request": string;
   /** Reads and writes of a key at one replica. */
   readonly "calls/s of a key and replica": string;
   /** Writes that others came before. */

@@ -6,6 +6,7 @@
  */
 import { between, seededRandom } from "../src/simulator/random.ts";
 import { openMemoryStore } from "../src/storage/memory.ts";
+import { entrySize, readUnits, writeUnits } from "./dynamodb_units.ts";
 import { type LeaseRow, withLeaseTable } from "./lease_table.ts";
 import { SimulatedClock, SimulatedReplica } from "../tests/sharing/simulated.ts";
 
@@ -24,22 +25,27 @@ interface Fleet {
   readonly seconds: number;
   /** Before them. @default {@link WARM_UP_MS} */
   readonly warmUpMs?: number;
+  /** The share of keys, and of requests, that is simulated: one key's leases are not another's. @default 1 */
+  readonly sample?: number;
 }
 
 const TEN = { perSecond: 10, keys: 5, limit: 600, seconds: 60 };
 const THOUSAND = { perSecond: 1_000, replicas: 4, spread: 4, seconds: 30 };
 const MANY = { perSecond: 100_000, replicas: 100, seconds: 10 };
+/** Leases that last for twenty seconds are seen in no ten. */
+const LONG = { spread: 100, warmUpMs: 20_000, seconds: 20 };
+const SAMPLED = { spread: 100, warmUpMs: 40_000, seconds: 40, sample: 1 / 50 };
 const LOW = { perSecond: 10_000, replicas: 100, keys: 1_000, limit: 1_200 };
 const FLEETS: readonly Fleet[] = [
   { name: "one process", ...TEN, replicas: 1, spread: 1 },
   { name: "two machines", ...TEN, replicas: 2, spread: 2 },
   { name: "one key", ...THOUSAND, keys: 1, limit: 120_000 },
-  { name: "busy keys", ...THOUSAND, keys: 50, limit: 6_000 },
+  { name: "busy keys", ...THOUSAND, keys: 50, limit: 6_000, warmUpMs: 30_000 },
   { name: "slow keys", ...THOUSAND, keys: 1_000, limit: 600, warmUpMs: 30_000 },
   { name: "ten times the limit", ...THOUSAND, keys: 10, limit: 600 },
-  { name: "one key", ...MANY, spread: 100, keys: 1, limit: 12_000_000 },
+  { name: "one key", ...MANY, ...LONG, keys: 1, limit: 12_000_000 },
   { name: "one key, ten times the limit", ...MANY, spread: 100, keys: 1, limit: 600_000 },
-  { name: "keys on all replicas", ...MANY, spread: 100, keys: 1_000, limit: 12_000 },
+  { name: "keys on all replicas", ...MANY, ...SAMPLED, keys: 1_000, limit: 12_000 },
   { name: "low limits, on all replicas", ...LOW, spread: 100, seconds: 30, warmUpMs: 20_000 },
   { name: "low limits, on two replicas", ...LOW, spread: 2, seconds: 10 },
 ];
@@ -58,18 +64,25 @@ function poisson(mean: number, random: () => number): number {
 }
 
 async function measure(fleet: Fleet): Promise<LeaseRow> {
+  const { sample = 1 } = fleet;
+  const [perSecond, keys] = [fleet.perSecond * sample, fleet.keys * sample];
   const random = seededRandom(1);
   const clock = new SimulatedClock();
   const store = openMemoryStore({ clock });
   const written = new Map<string, number>();
+  const units = { read: 0, write: 0 };
   const replicas = Array.from({ length: fleet.replicas }, () =>
     new SimulatedReplica({
       clock,
       store,
       random,
-      onWrite: ([, id]) => void written.set(id, 1 + (written.get(id) ?? 0)),
+      onWrite: (key, value) => {
+        written.set(key[1], 1 + (written.get(key[1]) ?? 0));
+        units.write += writeUnits(entrySize(key, value));
+      },
+      onRead: (key, value) => void (units.read += readUnits(entrySize(key, value ?? null))),
     }));
-  const pairs = Array.from({ length: fleet.keys * fleet.spread }, (_, at) => {
+  const pairs = Array.from({ length: keys * fleet.spread }, (_, at) => {
     const key = Math.floor(at / fleet.spread);
     const replica = replicas[(key + at % fleet.spread) % fleet.replicas] as SimulatedReplica;
     return { id: `key ${key}`, limits: replica.limits };
@@ -87,7 +100,7 @@ async function measure(fleet: Fleet): Promise<LeaseRow> {
   };
   const pass = async (ms: number) => {
     for (let at = 0; at < ms; at++) {
-      for (let left = poisson(fleet.perSecond / 1_000, random); left > 0; left--) arrive();
+      for (let left = poisson(perSecond / 1_000, random); left > 0; left--) arrive();
       await clock.pass(1);
     }
   };
@@ -96,12 +109,13 @@ async function measure(fleet: Fleet): Promise<LeaseRow> {
   const before = admitted;
   [asked, waited] = [0, 0];
   written.clear();
+  Object.assign(units, { read: 0, write: 0 });
   for (const replica of replicas) Object.assign(replica, { reads: 0, writes: 0, lost: 0 });
   await pass(1_000 * fleet.seconds);
 
   const sum = (of: "reads" | "writes" | "lost") =>
     replicas.reduce((total, replica) => total + replica[of], 0) / fleet.seconds;
-  const allowed = fleet.keys * fleet.limit * (1 + fleet.seconds / 60 + warmUpMs / 60_000);
+  const allowed = keys * fleet.limit * (1 + fleet.seconds / 60 + warmUpMs / 60_000);
   const isOver = asked > allowed;
   const share = isOver ? admitted / allowed : (admitted - before) / asked;
   const calls = sum("reads") + sum("writes");
@@ -113,9 +127,11 @@ async function measure(fleet: Fleet): Promise<LeaseRow> {
     "replicas a key": fleet.spread,
     "admitted %": (100 * share).toFixed(2) + (isOver ? " of the limit" : ""),
     "waited %": (100 * waited / asked).toFixed(2),
-    "reads/s": Math.round(sum("reads")),
-    "writes/s": Math.round(sum("writes")),
+    "reads/s": Math.round(sum("reads") / sample),
+    "writes/s": Math.round(sum("writes") / sample),
     "calls a request": (calls * fleet.seconds / asked).toFixed(3),
+    "read units a request": (units.read / asked).toFixed(4),
+    "write units a request": (units.write / asked).toFixed(4),
     "calls/s of a key and replica": (calls / pairs.length).toFixed(2),
     "lost races %": (100 * sum("lost") / sum("writes")).toFixed(1),
     "writes/s of the hottest entry": Math.round(Math.max(...written.values()) / fleet.seconds),

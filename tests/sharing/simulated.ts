@@ -6,7 +6,7 @@ import type { CancelTimer, Clock } from "../../src/clock.ts";
 import { SharedLimits } from "../../src/sharing/limits.ts";
 import { StoreOutage } from "../../src/sharing/store_outage.ts";
 import { between } from "../../src/simulator/random.ts";
-import type { Store, StoreKey } from "../../src/storage/store.ts";
+import type { Entry, Store, StoreKey } from "../../src/storage/store.ts";
 
 interface Event {
   readonly at: number;
@@ -103,13 +103,17 @@ export interface ReplicaOptions {
   readonly skewMs?: number;
   /** How long a call of the store takes there, and the answer back. @default 1 to 5 each */
   readonly latencyMs?: readonly [least: number, most: number];
-  /** Told of each write that was tried. */
-  readonly onWrite?: (key: StoreKey) => void;
+  /** Told of each write that was tried, and of what. */
+  readonly onWrite?: (key: StoreKey, value: unknown) => void;
+  /** Told of what each read found. */
+  readonly onRead?: (key: StoreKey, value: unknown) => void;
 }
 
 /** One replica's limits, with its own clock and its own way to the store. */
 export class SimulatedReplica {
   readonly limits: SharedLimits;
+  /** Its way to the store. */
+  readonly store: Store;
   /** Calls of the store. */
   reads = 0;
   writes = 0;
@@ -134,7 +138,8 @@ export class SimulatedReplica {
     const line = (message: string) => void this.log.push(message);
     const log = { debug: line, info: line, warning: line, error: line, with: () => log };
     const outage = new StoreOutage({ clock: own, log });
-    this.limits = new SharedLimits({ store: this.#store(), clock: own, random, outage });
+    this.store = this.#store();
+    this.limits = new SharedLimits({ store: this.store, clock: own, random, outage });
   }
 
   #store(): Store {
@@ -150,9 +155,10 @@ export class SimulatedReplica {
           if (this.fault === "hangs") return await new Promise(() => {});
           const result = await Reflect.apply(member, target, given);
           if (name === "put") {
-            this.#options.onWrite?.(given[0] as StoreKey);
+            this.#options.onWrite?.(given[0] as StoreKey, given[1]);
             if (result === undefined) this.lost++;
           }
+          if (name === "get") this.#options.onRead?.(given[0] as StoreKey, (result as Entry | undefined)?.value);
           const isLost = this.fault === "deaf";
           await this.#wait();
           if (isLost) throw new Error("The answer was lost");
