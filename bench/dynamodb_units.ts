@@ -50,7 +50,10 @@ function valueSize({ S, N }: AttributeValue): number {
 
 /** Bytes of an item: names and values. */
 function itemSize(item: Item): number {
-  return Object.entries(item).reduce((sum, [name, value]) => sum + textSize(name) + valueSize(value), 0);
+  return Object.entries(item).reduce(
+    (sum, [name, value]) => sum + textSize(name) + valueSize(value),
+    0,
+  );
 }
 
 /** Bytes of an entry as it lies in the table. */
@@ -91,16 +94,27 @@ export async function unitsOf(
   work: (store: Store) => Promise<unknown>,
 ): Promise<Units> {
   const units: Units = { write: 0, partitions: new Map(), put: 0 };
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
-    const operation = request.headers.get("x-amz-target")?.split(".").at(-1);
-    const body = await request.json();
-    if (operation === "TransactWriteItems") {
-      const items: Record<string, Write>[] = body.TransactItems;
-      for (const item of items) for (const write of Object.values(item)) count(units, write, { times: 2, sizeOf });
-    } else if (operation === "PutItem" || operation === "UpdateItem") count(units, body, { times: 1, sizeOf });
-    else throw new Error(`Cannot count '${operation}' as only writes are counted here`);
-    return Response.json({});
-  });
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const operation = request.headers.get("x-amz-target")?.split(".").at(-1);
+      const body = await request.json();
+      if (operation === "TransactWriteItems") {
+        const items: Record<string, Write>[] = body.TransactItems;
+        for (const item of items) {
+          for (const write of Object.values(item)) {
+            count(units, write, { times: 2, sizeOf });
+          }
+        }
+      } else if (operation === "PutItem" || operation === "UpdateItem") {
+        count(units, body, {
+          times: 1,
+          sizeOf,
+        });
+      } else throw new Error(`Cannot count '${operation}' as only writes are counted here`);
+      return Response.json({});
+    },
+  );
   const store = await openDynamoDbStore({
     table: "outcrop",
     region: "us-east-1",

@@ -158,7 +158,9 @@ export class SimulatedReplica {
             this.#options.onWrite?.(given[0] as StoreKey, given[1]);
             if (result === undefined) this.lost++;
           }
-          if (name === "get") this.#options.onRead?.(given[0] as StoreKey, (result as Entry | undefined)?.value);
+          if (name === "get") {
+            this.#options.onRead?.(given[0] as StoreKey, (result as Entry | undefined)?.value);
+          }
           const isLost = this.fault === "deaf";
           await this.#wait();
           if (isLost) throw new Error("The answer was lost");
