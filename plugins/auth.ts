@@ -51,6 +51,7 @@ const REFUSED = {
 const auth: PluginFactory = ({ define, z }): Plugin =>
   define({
     name: "auth",
+    failure: "sealed", // who cannot be told does not come in, whatever config.yaml says
     schema: z.strictObject({
       required: z.boolean().default(true).describe(
         "Refuse requests without a key. false serves anybody who can reach the port.",

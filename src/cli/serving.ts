@@ -3,7 +3,7 @@
  * @module
  */
 import type { LoadedConfig } from "../config/load.ts";
-import { type Log, openLog } from "../log.ts";
+import { errorFields, type Log, openLog } from "../log.ts";
 import type { FaultCounts } from "../server/fault_counts.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { describeStore } from "../storage/open.ts";
@@ -79,6 +79,7 @@ export interface ServingOptions extends ConfigOption {
 export async function openServing(options: ServingOptions): Promise<Serving> {
   const { loaded } = options;
   const log = openLog(loaded.config.log);
+  tellForgotten(log);
   const { waitsFor, counts } = options;
   const gateway = await openGateway({
     loaded,
@@ -96,6 +97,20 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     reload: async () => await gateway.reload(await loadConfigOption(options)),
     stop: () => stop({ gateway, server, log, drainMs: loaded.config.limits.drain_s * 1_000 }),
   };
+}
+
+/** A promise that rejects and that nobody awaits, of a plugin's as a rule, is told; it ends nobody's answer. */
+function tellForgotten(log: Log): void {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error(
+      "A promise was rejected that nobody awaits: await everything inside a plugin's hook",
+      {
+        fault: "us",
+        cause: errorFields(event.reason),
+      },
+    );
+  });
 }
 
 /**

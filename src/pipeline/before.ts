@@ -5,7 +5,7 @@
 import { checkMessagesRequest } from "../anthropic/request.ts";
 import type { Message, MessagesRequest } from "../anthropic/types.ts";
 import { RefusingContext } from "./context.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, freezeDeep } from "./exchange.ts";
 import { applyPolicy, HookRun, type LoadedPlugin, runHook } from "./guard.ts";
 import type {
   CallContext,
@@ -31,7 +31,7 @@ class OnRequestContext extends RefusingContext implements RequestContext {
 
   set principal(principal: Principal | undefined) {
     this.run.mustBeLive("set the principal");
-    this.run.exchange.principal = principal;
+    this.run.exchange.principal = freezeDeep(principal);
   }
 }
 
@@ -84,7 +84,7 @@ class OnCallContext extends RefusingContext implements CallContext {
  * Step 2: who is it, and may they come in? Runs every `onRequest` in list order.
  *
  * @throws {ApiError} If a plugin refuses
- * @throws {PluginFailure} If a closed plugin fails
+ * @throws {PluginFailure} If a closed plugin fails, or returns something
  */
 export async function runOnRequest(
   plugins: readonly LoadedPlugin[],
@@ -94,8 +94,19 @@ export async function runOnRequest(
     const { hooks } = plugin;
     if (hooks.onRequest === undefined) continue;
     const run = new HookRun(exchange, plugin, "onRequest");
-    const running = runHook(run, () => hooks.onRequest?.(new OnRequestContext(run)));
-    if (running !== undefined) await running;
+    const { principal } = exchange;
+    const running: unknown = runHook(run, () => hooks.onRequest?.(new OnRequestContext(run)));
+    const result = running instanceof Promise ? await running : running;
+    if (!run.failed && result !== undefined) {
+      // Whoever returns something, such as false, may mean to refuse by it.
+      applyPolicy(
+        run,
+        new TypeError(
+          "Cannot use what onRequest returned: it must be nothing; ctx.reject() refuses",
+        ),
+      );
+    }
+    if (run.failed) exchange.principal = principal;
   }
 }
 

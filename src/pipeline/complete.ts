@@ -6,7 +6,7 @@ import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
 import { errorFields } from "../log.ts";
 import { ViewContext } from "./context.ts";
 import { type Exchange, freezeDeep } from "./exchange.ts";
-import { HookRun, type LoadedPlugin, runHook } from "./guard.ts";
+import { applyPolicy, HookRun, type LoadedPlugin, runHook } from "./guard.ts";
 import type { Billed, CompleteContext, Outcome, Principal, Served } from "./plugin.ts";
 
 /** Whose fault it is that a request was not served; `faultOf` of the server says how it is told. */
@@ -96,10 +96,13 @@ async function runOnComplete(
 ): Promise<void> {
   const run = new HookRun(exchange, plugin, "onComplete");
   try {
-    await runHook(
+    const result: unknown = await runHook(
       run,
       () => plugin.hooks.onComplete?.(new OnCompleteContext(run, ending, totalMs, bill)),
     );
+    if (result !== undefined) {
+      applyPolicy(run, new TypeError("Cannot use what onComplete returned: it must be nothing"));
+    }
   } catch (error) {
     // The policy has logged it already; the answer is decided, so nothing is left to fail.
     plugin.log.debug("Nothing left to fail", { request: exchange.id, cause: errorFields(error) });

@@ -37,6 +37,8 @@ function checkResult(result: EventResult): readonly AnthropicEvent[] | undefined
   if (result === undefined) return undefined;
   const events: readonly unknown[] = Array.isArray(result) ? result : [result];
   if (events.every(isEvent)) return events;
+  // A promise is no result; one that rejects must not end the process for want of somebody who awaits it.
+  if (result instanceof Promise) result.catch(() => undefined);
   throw new TypeError(
     "Cannot use what onEvent returned: it must be nothing, an event or a list of events",
   );

@@ -80,7 +80,18 @@ export class HookRun {
   reject(type: ApiErrorType, message: string, options?: ApiErrorOptions): never {
     const error = new ApiError(type, message, options);
     if (this.#live) this.exchange.rejection ??= { plugin: this.plugin.name, error };
+    else this.#tellLate();
     throw error;
+  }
+
+  #tellLate(): void {
+    const { exchange, plugin, hook } = this;
+    plugin.log.error("Plugin {plugin} refused in {hook} after it had ended: that changes nothing", {
+      plugin: plugin.name,
+      hook,
+      request: exchange.id,
+      remedy: "await everything inside the hook",
+    });
   }
 
   /**

@@ -60,6 +60,7 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof PluginDefinition>([
   "holdsReply",
   "setup",
 ]);
+const FAILURES: ReadonlySet<unknown> = new Set(["closed", "open", "sealed"]);
 const DEFAULT_TIMEOUT_MS = 2_000;
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 
@@ -131,8 +132,8 @@ function checkDefinition(made: unknown, place: PluginPlace): Plugin {
   if (typeof plugin.setup !== "function") {
     throw place.error(`plugin ${plugin.name} must have setup(settings, host): it has none`);
   }
-  if (plugin.failure !== undefined && plugin.failure !== "closed" && plugin.failure !== "open") {
-    throw place.error(`plugin ${plugin.name}: failure must be 'closed' or 'open'`);
+  if (plugin.failure !== undefined && !FAILURES.has(plugin.failure)) {
+    throw place.error(`plugin ${plugin.name}: failure must be one of ${[...FAILURES].join(", ")}`);
   }
   return plugin as Plugin;
 }
@@ -189,6 +190,12 @@ async function loadPlugin(
   const made: unknown = await factory({ define: (definition: Plugin) => definition, z });
   const plugin = checkDefinition(made, place);
   checkRequires(plugin, before, place);
+  if (plugin.failure === "sealed" && entry.on_error === "continue") {
+    throw place.error(
+      `plugin ${plugin.name} says who comes in, and cannot be left out where it fails: remove on_error`,
+      ["on_error"],
+    );
+  }
   const settings = checkSettings(plugin, entry.with, place);
   const log = options.log.with({ plugin: plugin.name });
   const hooks = await setUp(plugin, settings, { place, log, options });

@@ -207,7 +207,7 @@ export type EventResult = void | AnthropicEvent | readonly AnthropicEvent[];
 
 /** The hooks of one plugin; each is optional. */
 export interface Hooks {
-  /** async, sequential, list order. Before a byte of the body is read. */
+  /** async, sequential, list order. Before a byte of the body is read. Returning is no refusal: `ctx.reject` is. */
   onRequest?(ctx: RequestContext): void | Promise<void>;
   /** async, list order, first reply wins. */
   onCall?(ctx: CallContext): void | Reply | Promise<void | Reply>;
@@ -260,10 +260,10 @@ export interface PluginDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
   /**
    * `closed`: a failing hook fails the request. `open`: the failure is logged and the request goes on.
-   * `on_error` in config.yaml wins.
+   * `on_error` in config.yaml wins. `sealed`: closed, and cannot be opened: for what says who comes in.
    * @default "closed"
    */
-  readonly failure?: "closed" | "open";
+  readonly failure?: "closed" | "open" | "sealed";
   /**
    * Deadline of each async hook, in milliseconds. `timeout_ms` in config.yaml wins.
    * @default 2000

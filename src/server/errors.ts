@@ -4,7 +4,7 @@
  */
 import { ApiError } from "../anthropic/error.ts";
 import { errorFields, type Log } from "../log.ts";
-import { ClientGone, type Exchange } from "../pipeline/exchange.ts";
+import { ClientGone, type Exchange, type Rejection } from "../pipeline/exchange.ts";
 import { PluginFailure } from "../pipeline/guard.ts";
 import type { Ending, Fault } from "../pipeline/complete.ts";
 import { faultOf } from "./fault.ts";
@@ -44,11 +44,25 @@ export function endingOf(error: unknown, exchange: Exchange, sent?: number): End
   };
 }
 
-/** Logs what ended a request and whose fault it is, with the cause that the client is not told. */
-export function logError(log: Log, error: unknown, fault: Fault = faultOf(error)): void {
+/** Logs what ended a request and whose fault it is, with the cause that the client is not told, and who refused it. */
+export function logError(
+  log: Log,
+  error: unknown,
+  { fault = faultOf(error), rejection }: {
+    fault?: Fault | undefined;
+    rejection?: Rejection | undefined;
+  } = {},
+): void {
   if (error instanceof ClientGone || error instanceof PluginFailure) return; // told elsewhere
   const told = toApiError(error);
-  const fields = { fault, type: told.type, status: told.status, message: told.message };
+  const refusedBy = rejection?.error === error ? { plugin: rejection?.plugin } : {};
+  const fields = {
+    fault,
+    type: told.type,
+    status: told.status,
+    message: told.message,
+    ...refusedBy,
+  };
   if (!(error instanceof ApiError)) {
     log.error("Request failed inside the gateway", { ...fields, cause: errorFields(error) });
   } else if (told.status >= 500 || told.cause !== undefined && told.status === 403) {

@@ -84,7 +84,7 @@ export async function respondStream(
     onEnd: () => completion.end({ outcome: "ok", status: 200, messages: outward?.messages() }),
     onError: (error) => {
       const ending = endingOf(error, exchange, 200);
-      logError(exchange.log, error, ending.fault);
+      logError(exchange.log, error, { fault: ending.fault, rejection: exchange.rejection });
       void completion.end(ending);
       return { error: toApiError(error), requestId: exchange.id };
     },

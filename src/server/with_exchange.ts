@@ -51,7 +51,7 @@ export async function withExchange(
     return await serve(exchange, completion);
   } catch (error) {
     const ending = endingOf(error, exchange);
-    logError(exchange.log, error, ending.fault);
+    logError(exchange.log, error, { fault: ending.fault, rejection: exchange.rejection });
     await completion.end(ending);
     return errorResponse(error, exchange);
   }

@@ -116,6 +116,15 @@ const WRONG: Record<string, [source: string, wanted: RegExp, entry?: string]> = 
     /plugin mine stands in the list twice/,
     "  - use: ./mine.ts\n",
   ],
+  "has a policy that is none": [
+    define('failure: "ajar", setup: () => ({})'),
+    /plugin mine: failure must be one of closed, open, sealed/,
+  ],
+  "is sealed, and config.yaml would open it": [
+    define('failure: "sealed", setup: () => ({})'),
+    /config\.yaml:4:5 plugins\.1\.on_error: plugin mine says who comes in, and cannot be left out/,
+    "    on_error: continue\n",
+  ],
   "stands beside one that is not built in": [
     define("setup: () => ({})"),
     /config\.yaml:4:5 plugins\.2\.use: unknown plugin 'auht': did you mean 'auth'\?/,
@@ -131,6 +140,13 @@ for (const [what, [source, wanted, entry]] of Object.entries(WRONG)) {
     });
   });
 }
+
+Deno.test("loadPlugins() leaves a sealed plugin closed, where config.yaml says nothing or reject", async () => {
+  for (const entry of ["", "    on_error: reject\n"]) {
+    const plugins = await load(define('failure: "sealed", setup: () => ({})'), entry);
+    assert.equal(plugins[1]?.closed, true);
+  }
+});
 
 Deno.test("loadPlugins() loads TypeScript from a path, with its settings and its defaults", async () => {
   const source = `import type { PluginFactory } from "./nowhere.ts";
