@@ -61,6 +61,11 @@ export class VerdictCache {
     return this.#answeredAt;
   }
 
+  /** Whether there is a verdict on a key, be it stale. */
+  has(hash: string): boolean {
+    return this.#held.has(hash);
+  }
+
   /** The verdict on a key; one question at a time for each key. */
   get(presented: string, hash: string): KeyVerdict | Promise<KeyVerdict> {
     const held = this.#held.get(hash);

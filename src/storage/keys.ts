@@ -11,7 +11,7 @@ import type { Clock } from "../clock.ts";
 import { Hmac } from "../sha256.ts";
 import { type Answer, VerdictCache } from "./key_cache.ts";
 import type { KeyFields, KeyRecord, KeyVerdict } from "./key_record.ts";
-import { idOfKey, newKey, renewedKey } from "./key_text.ts";
+import { idOfKey, isTagged, type KeyedHash, newKeyId, newKeyText } from "./key_text.ts";
 import { KeyUses } from "./key_uses.ts";
 import type { Store } from "./store.ts";
 
@@ -24,6 +24,7 @@ interface StoredKey extends KeyRecord {
 
 const PARTITION = "keys";
 const SECRET_KEY = ["meta", "key_secret"] as const;
+const MALFORMED: KeyVerdict = { ok: false, reason: "malformed" };
 const NO_HASH = Buffer.alloc(32);
 
 /** What `update` changes: absent = left as it is, null = taken away. */
@@ -70,7 +71,7 @@ function frozen(record: KeyRecord): KeyRecord {
 export class Keys {
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #hmac: Hmac;
+  readonly #hash: KeyedHash;
   readonly #cache: VerdictCache;
   readonly #uses: KeyUses;
 
@@ -84,7 +85,8 @@ export class Keys {
   ) {
     this.#store = store;
     this.#clock = clock;
-    this.#hmac = new Hmac(secret);
+    const hmac = new Hmac(secret);
+    this.#hash = (text) => hmac.hex(text);
     this.#uses = new KeyUses(store, clock);
     const ask = (presented: string) => this.#verify(presented);
     this.#cache = new VerdictCache(clock, ask, validWhileDownMs);
@@ -112,7 +114,8 @@ export class Keys {
 
   /** Makes a key. `key` is its text, here and never again. */
   async create(fields: KeyFields): Promise<{ record: KeyRecord; key: string }> {
-    const { id, text } = newKey();
+    const id = newKeyId();
+    const text = newKeyText(id, this.#hash);
     const created_at = new Date(this.#clock.now()).toISOString();
     const stored: StoredKey = { id, ...fields, created_at, hashes: [{ hash: this.#hash(text) }] };
     if (await this.#store.put([PARTITION, id], stored, { when: "absent" }) === undefined) {
@@ -177,7 +180,7 @@ export class Keys {
    * @throws {Error} If the key is revoked
    */
   async rotate(id: string, graceMs: number): Promise<RotatedKey | undefined> {
-    const key = renewedKey(id);
+    const key = newKeyText(id, this.#hash);
     const now = this.#clock.now();
     const valid_until = new Date(now + graceMs).toISOString();
     const record = await this.#change(id, (stored) => {
@@ -224,9 +227,11 @@ export class Keys {
    * known of the key that may count on.
    */
   verify(presented: string): KeyVerdict | Promise<KeyVerdict> {
-    // Garbage is told by its shape and costs the store nothing.
-    if (idOfKey(presented) === undefined) return { ok: false, reason: "malformed" };
-    return this.#cache.get(presented, this.#hash(presented));
+    // What this gateway did not make is told by its shape and its tag, and costs the store nothing.
+    if (idOfKey(presented) === undefined) return MALFORMED;
+    const hash = this.#hash(presented);
+    if (!this.#cache.has(hash) && !isTagged(presented, this.#hash)) return MALFORMED;
+    return this.#cache.get(presented, hash);
   }
 
   async #verify(presented: string): Promise<Answer> {
@@ -261,10 +266,6 @@ export class Keys {
     return expires_at !== undefined && Date.parse(expires_at) <= this.#clock.now()
       ? "expired"
       : undefined;
-  }
-
-  #hash(text: string): string {
-    return this.#hmac.hex(text);
   }
 }
 

@@ -54,13 +54,16 @@ Deno.test("verify() refuses garbage without asking the store", async () => {
   const { keys, reads } = await open();
   const { key } = await keys.create({ name: "laptop" });
   const before = reads();
-  const flipped = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
+  const other = (letter: string) => letter === "0" ? "1" : "0";
+  const flipped = key.slice(0, -1) + other(key.slice(-1));
+  const mistyped = key.slice(0, 20) + other(key.charAt(20)) + key.slice(21);
   for (
     const text of [
       "",
       "sk-ant-api03-xyz",
       "sk-oc-",
       flipped,
+      mistyped,
       key.toUpperCase(),
       `${key}0`,
       "x".repeat(9_999),
@@ -75,11 +78,27 @@ Deno.test("verify() refuses garbage without asking the store", async () => {
   assert.equal(reads(), before);
 });
 
-Deno.test("verify() refuses a well-formed key that another store made", async () => {
-  const { keys } = await open();
-  const other = await open();
-  const { key } = await other.keys.create({ name: "theirs" });
-  assert.deepEqual(await keys.verify(key), { ok: false, reason: "unknown" });
+Deno.test("verify() refuses a key that another gateway made, or anybody else, without asking the store", async () => {
+  const { keys, reads } = await open();
+  const before = reads();
+  for (let n = 0; n < 200; n++) {
+    const other = await open();
+    const { key } = await other.keys.create({ name: "theirs" });
+    assert.deepEqual(await keys.verify(key), { ok: false, reason: "malformed" });
+  }
+  assert.equal(reads(), before);
+});
+
+Deno.test("verify() refuses a text that a key had once, and asks the store for it once in 2 s", async () => {
+  const { keys, reads, clock } = await open();
+  const { record, key } = await keys.create({ name: "laptop" });
+  await keys.rotate(record.id, 0);
+  clock.advance(1);
+  const before = reads();
+  for (let n = 0; n < 200; n++) {
+    assert.deepEqual(await keys.verify(key), { ok: false, reason: "unknown" });
+  }
+  assert.equal(reads() - before, 1);
 });
 
 Deno.test("a known key is verified from memory, and asked for once by many at once", async () => {
@@ -200,5 +219,5 @@ Deno.test("the secret of the environment, not the store's, decides who is known"
   const b = await Keys.open(store, { clock, secret: "another secret" });
   const { key } = await a.create({ name: "laptop" });
   assert.equal((await a.verify(key)).ok, true);
-  assert.deepEqual(await b.verify(key), { ok: false, reason: "unknown" });
+  assert.deepEqual(await b.verify(key), { ok: false, reason: "malformed" });
 });
