@@ -42,8 +42,9 @@ export class Seen {
 interface Question {
   readonly mark: string;
   readonly stream?: boolean;
-  /** What the client may get, beside a whole answer. */
+  /** Whether the client may get an error in place of a whole answer. */
   readonly mayFail?: boolean;
+  /** Whether the client leaves, if its answer does not come first. */
   readonly leaves?: boolean;
   readonly size?: number;
   readonly text?: string;
@@ -130,7 +131,7 @@ async function readAnswer(
   const whole = response.status === 200 && (tokens !== undefined || !isMessage);
   seen.count(whole ? "whole" : streamed ? "error event" : String(response.status));
   const wanted = question.status === undefined
-    ? whole || question.mayFail === true || response.status === 529
+    ? whole || question.mayFail === true || question.leaves === true || response.status === 529
     : response.status === question.status;
   if (!wanted) seen.wrong.push(`${question.mark}: ${response.status} ${text.slice(-200)}`);
 }

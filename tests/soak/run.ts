@@ -29,6 +29,7 @@ try {
     seconds: Number(values.seconds),
     rate: Number(values.rate),
     keys: 200,
+    patience: 10,
     seed,
     folder,
     progress: say,

@@ -23,6 +23,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** A folder for the server's files. */
   readonly folder: string;
+  /** Seconds that Bedrock is waited for: a healthy answer takes far less on the busiest machine. */
+  readonly patience: number;
   /** Told of the run, now and then. */
   readonly progress?: (line: string) => void;
 }
@@ -57,12 +59,15 @@ export interface SoakResult {
   readonly exit: number;
 }
 
-function configOf(endpoint: string): string {
+function configOf(endpoint: string, patience: number): string {
+  const phases = ["connect_s", "first_byte_s", "idle_s", "whole_s"];
+  const deadlines = phases.map((name) => `${name}: ${patience}`).join(", ");
   return `listen: { port: 0 }
 store: { use: deno_kv, path: soak.db }
 aws: { endpoint: "${endpoint}" }
 limits:
-  deadlines: { connect_s: 10, first_byte_s: 10, idle_s: 10, whole_s: 10, total_s: 60 }
+  retry_for_s: ${patience - 1}
+  deadlines: { ${deadlines}, total_s: ${2 * patience} }
   drain_s: 20
 models:
   aliases:
@@ -149,7 +154,7 @@ const CONCURRENCY = 48;
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const { seconds, folder, seed, rate, progress = () => {} } = options;
   const simulator = startSimulator({ seed });
-  await Deno.writeTextFile(`${folder}/config.yaml`, configOf(simulator.url));
+  await Deno.writeTextFile(`${folder}/config.yaml`, configOf(simulator.url, options.patience));
   const keys = await makeKeys(folder, options.keys);
   const days = new Set([today()]);
   const server = command(["serve"], folder, {
