@@ -31,10 +31,10 @@ interface Fleet {
 
 const TEN = { perSecond: 10, keys: 5, limit: 600, seconds: 60 };
 const THOUSAND = { perSecond: 1_000, replicas: 4, spread: 4, seconds: 30 };
-const MANY = { perSecond: 100_000, replicas: 100, seconds: 10 };
+const MANY = { perSecond: 100_000, replicas: 200, seconds: 10 };
 /** Leases that last for twenty seconds are seen in no ten. */
-const LONG = { spread: 100, warmUpMs: 20_000, seconds: 20 };
-const SAMPLED = { spread: 100, warmUpMs: 40_000, seconds: 40, sample: 1 / 50 };
+const LONG = { spread: 200, warmUpMs: 20_000, seconds: 20 };
+const SAMPLED = { spread: 200, warmUpMs: 40_000, seconds: 40, sample: 1 / 50 };
 const LOW = { perSecond: 10_000, replicas: 100, keys: 1_000, limit: 1_200 };
 const FLEETS: readonly Fleet[] = [
   { name: "one process", ...TEN, replicas: 1, spread: 1 },
@@ -44,8 +44,9 @@ const FLEETS: readonly Fleet[] = [
   { name: "slow keys", ...THOUSAND, keys: 1_000, limit: 600, warmUpMs: 30_000 },
   { name: "ten times the limit", ...THOUSAND, keys: 10, limit: 600 },
   { name: "one key", ...MANY, ...LONG, keys: 1, limit: 12_000_000 },
-  { name: "one key, ten times the limit", ...MANY, spread: 100, keys: 1, limit: 600_000 },
+  { name: "one key, ten times the limit", ...MANY, spread: 200, keys: 1, limit: 600_000 },
   { name: "keys on all replicas", ...MANY, ...SAMPLED, keys: 1_000, limit: 12_000 },
+  { name: "keys on two replicas", ...MANY, ...SAMPLED, spread: 2, keys: 1_000, limit: 12_000 },
   { name: "low limits, on all replicas", ...LOW, spread: 100, seconds: 30, warmUpMs: 20_000 },
   { name: "low limits, on two replicas", ...LOW, spread: 2, seconds: 10 },
 ];

@@ -16,9 +16,9 @@ import type { Batch, Segment } from "./segment.ts";
 /** How long the store remembers a batch; a journal that nobody sends for longer may be counted in part. */
 export const REMEMBERED_MS = 30 * 86_400_000;
 /** Postings wait so long for others to be sent with. */
-const GATHER_MS = 250;
+export const GATHER_MS = 250;
 /** So many are a batch: most hold a write of their own, and share others. */
-const FULL = 40;
+export const FULL = 40;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 10_000;
 /** A store that has not answered by then is asked again. */
