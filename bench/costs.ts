@@ -38,6 +38,8 @@ export interface CostRow {
   readonly "all reads": string;
   /** Dollars of a million requests: units, and a month of what was written. */
   readonly "$ a million": string;
+  /** Bytes of a budget's entry. */
+  readonly "budget's bytes": number;
   /** Write units a second of the table. */
   readonly "write units/s": number;
   /** Of them, in the partition that holds the day's records. */
@@ -114,17 +116,23 @@ async function costOf(row: LeaseRow): Promise<CostRow> {
     "keys, write": keyWrites!.toFixed(2),
     "all reads": reads.toFixed(2),
     "$ a million": dollars.toFixed(2),
+    "budget's bytes": pool.bytes,
     "write units/s": Math.round(writes * perSecond),
     "of the day's records": Math.round(records / requests * perSecond),
   };
 }
 
-/** The table, from that of leases. */
-export async function costTable(leases: readonly LeaseRow[]): Promise<CostRow[]> {
+/** The first so many lines of the table, or all, from that of leases. */
+export async function costTable(
+  leases: readonly LeaseRow[],
+  lines: number = FLEETS.length,
+): Promise<CostRow[]> {
   const rows: CostRow[] = [];
-  for (const [fleet, perSecond] of FLEETS) {
+  for (const [fleet, perSecond] of FLEETS.slice(0, lines)) {
     const row = leases.find((one) => one.fleet === fleet && one["req/s"] === perSecond);
-    if (row === undefined) throw new Error(`Cannot find '${fleet}' as bench/leases.json must have it`);
+    if (row === undefined) {
+      throw new Error(`Cannot find '${fleet}' as bench/leases.json must have it`);
+    }
     rows.push(await costOf(row));
   }
   return rows;

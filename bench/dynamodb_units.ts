@@ -34,7 +34,7 @@ export interface Units {
 }
 
 /** As long as one of the store's. */
-const VERSION = "0f9c2b7e-51d4-4c1e-9d52-3c8f1e0a7b66";
+const VERSION = "0f9c2b7eAbCd.4fz";
 
 const encoder = new TextEncoder();
 

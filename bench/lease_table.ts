@@ -1,5 +1,5 @@
 /**
- * The table of `docs/scale.md` that tells what the simulation of leases came to.
+ * The tables of `docs/scale.md`, which `deno task leases` writes and a test compares.
  * @module
  */
 
@@ -37,24 +37,33 @@ export interface LeaseRow {
   readonly "writes/s of the hottest entry": number;
 }
 
-const BEGIN = "<!-- leases -->";
-const END = "<!-- end of leases -->";
+/** Any line of a table. */
+type Row = Readonly<Record<string, string | number>>;
 
-/** The page with this table in its place. */
-export function withLeaseTable(page: string, rows: readonly LeaseRow[]): string {
-  const [before, rest = ""] = page.split(BEGIN);
-  const after = rest.split(END)[1];
+/**
+ * The page with a table in its place.
+ *
+ * @param name Which: it stands between `<!-- name -->` and `<!-- end of name -->`
+ */
+export function withTable<T extends { readonly [K in keyof T]: string | number }>(
+  page: string,
+  name: string,
+  rows: readonly T[],
+): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+  const [before, rest = ""] = page.split(begin);
+  const after = rest.split(end)[1];
   if (before === undefined || after === undefined) {
     throw new Error(
-      `Cannot find the table of docs/scale.md as it must stand between ${BEGIN} and ${END}`,
+      `Cannot find the table of docs/scale.md as it must stand between ${begin} and ${end}`,
     );
   }
-  return `${before}${BEGIN}\n\n${table(rows)}\n\n${END}${after}`;
+  return `${before}${begin}\n\n${table(rows.map((row) => ({ ...row })))}\n\n${end}${after}`;
 }
 
 /** The table as Markdown. */
-function table(rows: readonly LeaseRow[]): string {
-  const names = Object.keys(rows[0] ?? {}) as (keyof LeaseRow)[];
+function table(rows: readonly Row[]): string {
+  const names = Object.keys(rows[0] ?? {});
   const lines = [
     names,
     names.map(() => "---"),

@@ -1,13 +1,15 @@
 /**
  * Limits of a whole fleet in simulated time: the program's own lease code, a clock that jumps, a store that answers in
  * milliseconds. `deno task leases` prints a line for each, and writes
- * `bench/leases.json` and the table of docs/scale.md.
+ * `bench/leases.json`, `bench/costs.json` and the tables of docs/scale.md; `deno task leases --check` writes nothing,
+ * and fails where they tell other figures.
  * @module
  */
 import { between, seededRandom } from "../src/simulator/random.ts";
 import { openMemoryStore } from "../src/storage/memory.ts";
 import { entrySize, readUnits, writeUnits } from "./dynamodb_units.ts";
-import { type LeaseRow, withLeaseTable } from "./lease_table.ts";
+import { costTable } from "./costs.ts";
+import { type LeaseRow, withTable } from "./lease_table.ts";
 import { SimulatedClock, SimulatedReplica } from "../tests/sharing/simulated.ts";
 
 /** A fleet and its traffic. */
@@ -139,19 +141,45 @@ async function measure(fleet: Fleet): Promise<LeaseRow> {
   };
 }
 
-if (import.meta.main) {
+/** The first so many lines, or all. */
+export async function leaseTable(
+  lines: number = FLEETS.length,
+  onRow?: (row: LeaseRow) => void,
+): Promise<LeaseRow[]> {
   const rows: LeaseRow[] = [];
-  for (const fleet of FLEETS) {
+  for (const fleet of FLEETS.slice(0, lines)) {
     const row = await measure(fleet);
     rows.push(row);
+    onRow?.(row);
+  }
+  return rows;
+}
+
+/** Writes a file, or compares it: words, for tables are aligned after. */
+async function keep(name: string, text: string, isCheck: boolean): Promise<void> {
+  const file = new URL(name, import.meta.url);
+  if (!isCheck) return await Deno.writeTextFile(file, text);
+  const words = (all: string) => all.replace(/[\s-]+/g, " ");
+  if (words(await Deno.readTextFile(file)) !== words(text)) {
+    throw new Error(`Cannot confirm ${name} as it must tell these figures: run 'deno task leases'`);
+  }
+}
+
+if (import.meta.main) {
+  const isCheck = Deno.args.includes("--check");
+  const say = (row: object) => {
     const text = Object.entries(row).map(([name, value]) => `${name} ${value}`).join(", ");
     Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-  }
-  await Deno.writeTextFile(
-    new URL("leases.json", import.meta.url),
-    `${JSON.stringify(rows, null, 2)}\n`,
-  );
+  };
+  const leases = await leaseTable(FLEETS.length, say);
+  const costs = await costTable(leases);
+  costs.forEach(say);
   const page = new URL("../docs/scale.md", import.meta.url);
-  await Deno.writeTextFile(page, withLeaseTable(await Deno.readTextFile(page), rows));
-  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", page.pathname] }).output();
+  const text = withTable(await Deno.readTextFile(page), "leases", leases);
+  await keep("leases.json", `${JSON.stringify(leases, null, 2)}\n`, isCheck);
+  await keep("costs.json", `${JSON.stringify(costs, null, 2)}\n`, isCheck);
+  await keep("../docs/scale.md", withTable(text, "costs", costs), isCheck);
+  if (!isCheck) {
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", page.pathname] }).output();
+  }
 }

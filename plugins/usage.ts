@@ -2,7 +2,8 @@
  * `usage`: what every request for a message came to. A record of each is kept for `records_days`; sums by hour,
  * key, user, team and model for `rollup_days`: they are what `outcrop usage` shows. Days and hours are UTC.
  *
- * - Partition `records/<YYYY-MM-DD>`, sort `<ISO time>/<request id>`: the record, see `recordOf`.
+ * - Partition `records/<YYYY-MM-DD>`, sort `<ISO time>/<request id>`: the record, see `recordOf`. With
+ *   `record_partitions`, a part of the day's records lies in `records/<YYYY-MM-DD>/<n>` each, see {@link recordPartition}.
  * - Partition `rollup/<YYYY-MM-DD>`, sort `["<YYYY-MM-DDTHH>", key id, user, team, model asked]` as JSON with null
  *   for none, so that no name is taken for another: counters, see {@link rollupOf}.
  *
@@ -144,6 +145,22 @@ export function rollupOf(record: CountedRecord): {
   };
 }
 
+/**
+ * The partition of a record. A day's records come in order of time: whatever its size, a store writes the end of a
+ * partition in one place, DynamoDB 1,000 units a second. So a large fleet spreads them.
+ */
+export function recordPartition(day: string, part: number): string {
+  return part === 0 ? `records/${day}` : `records/${day}/${part}`;
+}
+
+/** Which part of so many a request's record lies in: by its id, as one key or one moment may have all of them. */
+function partOf(id: string, parts: number): number {
+  if (parts === 1) return 0;
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193);
+  return (hash >>> 0) % parts;
+}
+
 /** Unix milliseconds at which a sum ends: `days` after its day, which lives as a whole. */
 export function rollupEnd(at: string, days: number): number {
   return Date.parse(at.slice(0, 10)) + (days + 1) * DAY_MS;
@@ -168,12 +185,15 @@ const usage: PluginFactory = ({ define, z }): Plugin =>
       records_days: z.int().min(0).max(3_650).default(30).describe(
         "Days for which a record of each request is kept; 0 = none is.",
       ),
+      record_partitions: z.int().min(1).max(512).default(1).describe(
+        "Partitions that a day's records are spread over. DynamoDB takes some 400 records a second in each; see docs/scale.md. The same on all replicas; lowered, what lay in the others is no longer verified.",
+      ),
       rollup_days: z.int().min(1).max(3_650).default(400).describe(
         "Days for which sums by hour, key, user, team and model are kept.",
       ),
     }).prefault({}),
     holdsReply: true,
-    setup({ records_days, rollup_days }, host) {
+    setup({ records_days, record_partitions, rollup_days }, host) {
       const tellUnpriced = unpricedTeller(host);
       return {
         async onComplete(ctx) {
@@ -188,7 +208,10 @@ const usage: PluginFactory = ({ define, z }): Plugin =>
           if (records_days > 0) {
             const expiresAt = Date.parse(at) + records_days * DAY_MS;
             writes.push({
-              key: [`records/${at.slice(0, 10)}`, `${at}/${id}`],
+              key: [
+                recordPartition(at.slice(0, 10), partOf(id, record_partitions)),
+                `${at}/${id}`,
+              ],
               put: record,
               expiresAt,
             });

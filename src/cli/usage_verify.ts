@@ -52,7 +52,11 @@ Example:
   return withConfigOption(command);
 }
 
-const days = z.object({ records_days: z.number(), rollup_days: z.number() });
+const days = z.object({
+  records_days: z.number(),
+  record_partitions: z.number(),
+  rollup_days: z.number(),
+});
 
 async function verify(options: VerifyCommandOptions): Promise<void> {
   const now = systemClock.now();
@@ -65,7 +69,9 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
         "use deno_kv or dynamodb",
     );
   }
-  const { records_days, rollup_days } = days.parse(await builtinSettings("usage", loaded));
+  const { records_days, record_partitions, rollup_days } = days.parse(
+    await builtinSettings("usage", loaded),
+  );
   if (records_days === 0) {
     throw new CommandFailure(
       "Cannot verify usage as there must be records: set records_days of the plugin usage to more than 0",
@@ -78,6 +84,8 @@ async function verify(options: VerifyCommandOptions): Promise<void> {
     const found = await verifySums(store, {
       rules: sumRules({ rollupDays: rollup_days }),
       stretch: { start, end: now + HOUR_MS }, // a server's clock may be ahead
+
+      recordPartitions: record_partitions,
       recordedSince: Math.ceil((now - records_days * DAY_MS) / HOUR_MS) * HOUR_MS,
       pause: () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS)),
     });

@@ -6,7 +6,7 @@
  * written over what has changed since it was read.
  * @module
  */
-import type { CountedRecord } from "../../plugins/usage.ts";
+import { type CountedRecord, recordPartition } from "../../plugins/usage.ts";
 import { DROPPED_PARTITION } from "../ledger/overflow.ts";
 import { pluginPrefix, prefixedStore } from "../storage/prefixed.ts";
 import type { Entry, Store, StoreKey } from "../storage/store.ts";
@@ -48,6 +48,8 @@ export interface VerifyOptions {
   readonly stretch: Stretch;
   /** Unix milliseconds from which on all records are there. */
   readonly recordedSince: number;
+  /** Partitions of a day's records. @default 1 */
+  readonly recordPartitions?: number | undefined;
   /** Waits some seconds. */
   readonly pause: () => Promise<void>;
 }
@@ -79,7 +81,10 @@ class Verification {
     const prefix = `${pluginPrefix("usage")}records/`;
     for await (
       const { key, value } of this.#store.list<{ n: number }>(DROPPED_PARTITION, { prefix })
-    ) this.dropped.set(key[1].slice(prefix.length), value.n);
+    ) {
+      const day = key[1].slice(prefix.length).split("/", 1)[0] ?? "";
+      this.dropped.set(day, value.n + (this.dropped.get(day) ?? 0));
+    }
   }
 
   /** The sums that can be judged and that `wanted` names, with what is stored and recorded of each. */
@@ -144,7 +149,7 @@ class Verification {
 
   /** Adds up the records of all the time that the sums count. */
   async #addRecords(sums: Sums, wanted: ReadonlySet<string> | undefined): Promise<void> {
-    const { rules, stretch, recordedSince } = this.#options;
+    const { stretch, recordedSince, rules, recordPartitions = 1 } = this.#options;
     const starts = [...sums.values()].map(({ rule, key }) => rule.stretchOf(key).start);
     const first = starts.reduce(
       (a, b) => Math.min(a, b),
@@ -154,9 +159,12 @@ class Verification {
     const usage = prefixedStore(this.#store, "usage");
     const from = start === Infinity ? "" : new Date(start).toISOString();
     for (let day = Math.floor(start / DAY_MS); day * DAY_MS < stretch.end; day++) {
-      const partition = `records/${new Date(day * DAY_MS).toISOString().slice(0, 10)}`;
-      for await (const { value } of usage.list<CountedRecord>(partition, { from })) {
-        for (const rule of rules) this.#addRecord(rule, value, { sums, wanted });
+      const date = new Date(day * DAY_MS).toISOString().slice(0, 10);
+      for (let part = 0; part < recordPartitions; part++) {
+        const records = usage.list<CountedRecord>(recordPartition(date, part), { from });
+        for await (const { value } of records) {
+          for (const rule of rules) this.#addRecord(rule, value, { sums, wanted });
+        }
       }
     }
   }

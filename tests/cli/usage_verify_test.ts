@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { sumRules } from "../../src/cli/sum_rules.ts";
 import { fixSum, isThinned, type Verified, verifySums } from "../../src/cli/verify_sums.ts";
+import { recordPartition } from "../../plugins/usage.ts";
 import { spanOf } from "../../src/sharing/span.ts";
 import { openDenoKvStore } from "../../src/storage/deno_kv.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -22,13 +23,13 @@ function ask(model: string) {
 }
 
 /** Leaves six requests in a store of the folder. */
-async function sixRequests(folder: string): Promise<void> {
+async function sixRequests(folder: string, plugins: string = PLUGINS): Promise<void> {
   await Deno.writeTextFile(
     `${folder}/config.yaml`,
-    `store: { use: deno_kv, path: u.db }\n${PLUGINS}`,
+    `store: { use: deno_kv, path: u.db }\n${plugins}`,
   );
   const store = await openDenoKvStore({ path: `${folder}/u.db`, clock: systemClock });
-  await withHarness({ store, config: PLUGINS }, async ({ post }) => {
+  await withHarness({ store, config: plugins }, async ({ post }) => {
     for (const model of ["claude-haiku-4-5", "qwen.qwen3-32b-v1:0"]) {
       for (let n = 0; n < 3; n++) await (await post(ask(model))).text();
     }
@@ -52,6 +53,27 @@ async function rollups(store: Store) {
   }
   return all;
 }
+
+Deno.test("records that are spread over partitions are all found by usage verify", () =>
+  inFolder(async (folder) => {
+    const spread = PLUGINS.replace(
+      "use: usage",
+      "use: usage, with: { record_partitions: 64 }",
+    );
+    await sixRequests(folder, spread);
+    const partitions = new Set<string>();
+    await change(folder, async (store) => {
+      const usage = prefixedStore(store, "usage");
+      for (let at = 0; at < 128; at++) {
+        const day = new Date(Date.now() - at % 2 * DAY_MS).toISOString().slice(0, 10);
+        const partition = recordPartition(day, at >> 1);
+        for await (const _ of usage.list(partition)) partitions.add(partition);
+      }
+    });
+    assert.ok(partitions.size > 1, [...partitions].join());
+    const { code, out, err } = await outcrop(["usage", "verify", "--since", "24h"], folder);
+    assert.equal(code, 0, out + err);
+  }));
 
 Deno.test("usage verify shows what differs, --fix mends it, and then nothing differs", () =>
   inFolder(async (folder) => {
