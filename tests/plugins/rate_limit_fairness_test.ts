@@ -4,73 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { asyncProperty, integer } from "fast-check";
-import { builtins } from "../../plugins/mod.ts";
 import type { Message, MessagesRequest } from "../../src/anthropic/types.ts";
-import { openPrices } from "../../src/cli/assemble.ts";
-import { parseConfig } from "../../src/config/load.ts";
-import { DirectLedger } from "../../src/ledger/direct.ts";
-import { openLog } from "../../src/log.ts";
 import { runOnCall, runOnRequest } from "../../src/pipeline/before.ts";
-import { Completion } from "../../src/pipeline/complete.ts";
-import { Exchange } from "../../src/pipeline/exchange.ts";
-import { loadPlugins } from "../../src/pipeline/load.ts";
-import { Billing } from "../../src/pricing/billing.ts";
 import { between, seededRandom } from "../../src/simulator/random.ts";
-import { openMemoryStore } from "../../src/storage/memory.ts";
 import { FakeClock } from "../fake_clock.ts";
-import { Sharing } from "../../src/sharing/shared.ts";
 import { checkAsyncProperty } from "../seed.ts";
-import {
-  type Holder,
-  holders,
-  KEY,
-  type Kind,
-  KINDS,
-  type Meter,
-  named,
-  TEAM,
-  USER,
-} from "./rate_limit_meter.ts";
+import { type Holder, holders, type Kind, KINDS, type Meter } from "./rate_limit_meter.ts";
+import { openPipeline, type Pipeline } from "./rate_limit_pipeline.ts";
 
 const KEYS = 50;
 const REQUESTS = 20_000;
-/** The pipeline of `auth` and `rate_limit`, whose keys are these; whoever else asks is a key of its own user and team. */
-async function openPipeline(keys: readonly Holder[]) {
-  const clock = new FakeClock();
-  const log = openLog({ level: "error", format: "json", write: () => {} });
-  const settings = { ...named(KEY), user: named(USER), team: named(TEAM) };
-  const text = `plugins: [ { use: auth }, { use: rate_limit, with: ${JSON.stringify(settings)} } ]`;
-  const store = openMemoryStore({ clock });
-  const sharing = new Sharing(store, clock);
-  const plugins = await loadPlugins({
-    loaded: parseConfig(text, { file: "/config.yaml", env: () => undefined }),
-    builtins,
-    store,
-    ledger: new DirectLedger(store, clock),
-    sharing,
-    keys: {
-      verify: (id) => {
-        const key = keys.find(({ record }) => record.id === id)?.record ??
-          { id, name: id, created_at: "", user: id, team: id };
-        return { ok: true, key };
-      },
-      used: () => {},
-    },
-    log,
-    clock,
-    memory: new Map(),
-  });
-  const billing = new Billing({ prices: await openPrices(null), resolve: () => [] });
-  const open = (id: string) => {
-    const headers = new Headers({ "x-api-key": id });
-    const exchange = new Exchange({ endpoint: "messages", headers, clock, log, billing });
-    return { exchange, completion: new Completion(plugins, exchange, () => {}) };
-  };
-  return { clock, plugins, open, limits: sharing.of("rate_limit").limits };
-}
-
-type Pipeline = Awaited<ReturnType<typeof openPipeline>>;
-
 interface Running extends ReturnType<Pipeline["open"]> {
   readonly holder: Holder;
   readonly reserved: Record<Kind, number>;
@@ -179,6 +122,11 @@ function checkMeters(keys: readonly Holder[], largest: Record<Kind, number>, now
   }
 }
 
+/** Whose meter it is: a key's id, a user, a team. */
+function nameIn(scope: number, { record }: Holder): string {
+  return [record.id, record.user, record.team][scope] ?? "";
+}
+
 /** Lets time pass in steps, in each of which what falls due comes to its end. */
 async function pass(clock: FakeClock, ms: number): Promise<void> {
   for (let step = 0; step < ms; step += 5_000) {
@@ -237,11 +185,20 @@ async function simulate(seed: number): Promise<void> {
   for (const request of entered) await goOn(request);
   for (const request of running) finish(request);
 
-  // Sums agree: what was used is the same by key, by user and by team.
+  // Sums agree: what was used is the same by key, by user and by team, and is what `usage` says of each.
+  const summed = await pipeline.summed();
   for (const scope of [0, 1, 2]) {
-    const meters = new Set(keys.map(({ meters }) => meters[scope] as Meter));
+    const meters = new Map(keys.map((key) => [nameIn(scope, key), key.meters[scope] as Meter]));
     for (const kind of KINDS) {
-      assert.equal([...meters].reduce((sum, { used }) => sum + used[kind], 0), total[kind]);
+      assert.equal(
+        [...meters.values()].reduce((sum, { used }) => sum + used[kind], 0),
+        total[kind],
+      );
+    }
+    const of = summed[scope] ?? new Map();
+    assert.equal([...of.values()].reduce((sum, { requests }) => sum + requests, 0), REQUESTS);
+    for (const [name, { used }] of meters) {
+      assert.deepEqual([of.get(name)?.input, of.get(name)?.output], [used.input, used.output]);
     }
   }
   const served = keys.map((key) => key.served);
