@@ -13,7 +13,7 @@ import { BedrockError, brokenAnswer } from "./errors.ts";
 import { LessonPlan, withoutLessons } from "./learn.ts";
 import type { Lesson, Lessons } from "./lessons.ts";
 import type { Target } from "./models.ts";
-import type { BetaRule } from "./native/betas.ts";
+import type { BetaRule } from "./betas.ts";
 import type { Profiles } from "./profiles.ts";
 import { readAll } from "../net/http_client.ts";
 import { prepare, type Prepared, type Question } from "./prepare.ts";

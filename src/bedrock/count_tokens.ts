@@ -13,7 +13,7 @@ import type { Log } from "../log.ts";
 import type { Target } from "./models.ts";
 import { claudeFeatures } from "./native/features.ts";
 import { mantleIdOf } from "./model_table.ts";
-import type { BetaRule } from "./native/betas.ts";
+import type { BetaRule } from "./betas.ts";
 import { buildNativeRequest, type NativeBuilt } from "./native/request.ts";
 import type { Profiles } from "./profiles.ts";
 import { type BedrockRequest, readJson, type Sender } from "./send.ts";
@@ -153,9 +153,8 @@ export class TokenCounter {
         tier: undefined,
       },
       betas: question.betas,
-      refusedBetas: [],
       systemRefused: false,
-      betaRules: this.#options.betaRules,
+      decisions: { rules: this.#options.betaRules },
       stream: false,
     });
   }

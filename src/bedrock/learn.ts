@@ -4,6 +4,7 @@
  * @module
  */
 import type { MessagesRequest } from "../anthropic/types.ts";
+import { lacksBeta } from "./betas.ts";
 import { DROPPABLE, droppableOf } from "./droppable.ts";
 import type { BedrockError } from "./errors.ts";
 import type { Lesson } from "./lessons.ts";
@@ -15,6 +16,8 @@ export interface Teachable {
   readonly body: MessagesRequest;
   /** Betas to leave out, by the names that Bedrock knows. */
   readonly refusedBetas: readonly string[];
+  /** Fields that were left out of the body: the betas that bring them go along. */
+  readonly refusedFields: readonly string[];
   /** What must be done by other means. */
   readonly refused: readonly OtherMeans[];
 }
@@ -42,7 +45,10 @@ export function withoutLessons<T extends Teachable>(
     body = next;
   }
   const refused = OTHER_MEANS.filter((name) => lessons.includes(name));
-  return { request: { ...request, body, refusedBetas, refused }, dropped };
+  return {
+    request: { ...request, body, refusedBetas, refusedFields: dropped, refused },
+    dropped,
+  };
 }
 
 const NAMED_BETA = /Unexpected value\(s\) (.+?) for the `anthropic-beta` header/;
@@ -115,16 +121,20 @@ export class LessonPlan {
       return found.length > 0;
     }
     const means = otherMeansOf(message, sent);
-    if (means !== undefined && !this.all.includes(means)) return this.#takeField(means, message);
+    if (means !== undefined && !this.all.includes(means)) {
+      return this.#takeField(means, message, sent);
+    }
     const droppable = droppableOf(message);
     // What is not in the request is not what was refused, whatever the words are.
     if (droppable === undefined || droppable.without(sent.body) === sent.body) return false;
-    return this.#takeField(droppable.name, message);
+    return this.#takeField(droppable.name, message, sent);
   }
 
-  #takeField(lesson: Lesson, message: string): true {
+  #takeField(lesson: Lesson, message: string, { betas }: Sent): true {
     this.#fields = [...this.#fields, lesson];
-    if (HAS_VALUES.has(lesson) && !OF_THE_MODEL.test(message)) {
+    const ofValue = HAS_VALUES.has(lesson) && !OF_THE_MODEL.test(message);
+    // A field without its beta is refused by models that take both.
+    if (ofValue || lacksBeta(lesson, betas)) {
       this.#ownFields = [...this.#ownFields, lesson];
     }
     return true;

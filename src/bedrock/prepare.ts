@@ -3,6 +3,7 @@
  * @module
  */
 import type { Message, MessagesRequest } from "../anthropic/types.ts";
+import type { BetaDecisions, BetaRule } from "./betas.ts";
 import { ConverseDecoder } from "./converse/events.ts";
 import { type Quirks, quirksOf } from "./converse/quirks.ts";
 import { buildConverseRequest } from "./converse/request.ts";
@@ -10,7 +11,6 @@ import { converseMessage } from "./converse/response.ts";
 import { planFormat } from "./format/plan.ts";
 import { brokenAnswer } from "./errors.ts";
 import type { Target } from "./models.ts";
-import type { BetaRule } from "./native/betas.ts";
 import { InvokeDecoder, nativeMessage, NativeSseDecoder } from "./native/events.ts";
 import { buildNativeRequest } from "./native/request.ts";
 import type { OtherMeans } from "./other_means.ts";
@@ -30,6 +30,8 @@ export interface Question {
   readonly betas: readonly string[];
   /** Betas that the model was found to refuse. */
   readonly refusedBetas: readonly string[];
+  /** Fields that the model was found to refuse, and that are not in the body any more. */
+  readonly refusedFields: readonly string[];
   /** What the model was found to refuse, and is done by other means. */
   readonly refused: readonly OtherMeans[];
   /** Id for answers that Bedrock gives none, e.g. `msg_…`. */
@@ -70,6 +72,10 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
+function decisionsOf(question: Question, rules: readonly BetaRule[]): BetaDecisions {
+  return { refused: question.refusedBetas, refusedFields: question.refusedFields, rules };
+}
+
 function prepareNative(target: Target, question: Question, rules: readonly BetaRule[]): Prepared {
   const route = target.route as Exclude<Target["route"], "converse">;
   const streamed = question.body.stream === true;
@@ -79,9 +85,8 @@ function prepareNative(target: Target, question: Question, rules: readonly BetaR
     body: question.body,
     target: { ...target, route },
     betas: question.betas,
-    refusedBetas: question.refusedBetas,
+    decisions: decisionsOf(question, rules),
     systemRefused: question.refused.includes("system messages"),
-    betaRules: rules,
     stream: streamed,
   });
   return {
@@ -115,11 +120,17 @@ function withOtherMeans(quirks: Quirks, refused: readonly OtherMeans[]): Quirks 
   };
 }
 
-function prepareConverse(target: Target, question: Question): Prepared {
+function prepareConverse(
+  target: Target,
+  question: Question,
+  rules: readonly BetaRule[],
+): Prepared {
   const built = buildConverseRequest({
     body: question.body,
     quirks: withOtherMeans(quirksOf(target.baseId, target.facts), question.refused),
-    betas: question.betas.filter((beta) => !question.refusedBetas.includes(beta)),
+    baseId: target.baseId,
+    betas: question.betas,
+    decisions: decisionsOf(question, rules),
     tier: target.tier,
   });
   const streamed = question.body.stream === true && built.streamable;
@@ -145,7 +156,7 @@ function prepareConverse(target: Target, question: Question): Prepared {
       region: target.region,
     },
     streamed,
-    betas: [],
+    betas: built.betas,
     dropped: built.dropped,
     decoder: (onTier) => new EventStreamDecoder(new ConverseDecoder({ ...answerOptions, onTier })),
     read: (bytes, onTier) => ({
@@ -166,7 +177,7 @@ export function prepare(target: Target, question: Question, rules: readonly Beta
     : { ...question, betas: [...new Set([...question.betas, ...target.betas])] };
   const asked = format === undefined ? whole : { ...whole, body: format.body };
   const prepared = target.route === "converse"
-    ? prepareConverse(target, asked)
+    ? prepareConverse(target, asked, rules)
     : prepareNative(target, asked, rules);
   if (format === undefined || format.passes) return prepared;
   return {

@@ -9,7 +9,7 @@ import { Bedrock } from "../bedrock/bedrock.ts";
 import { TokenCounter } from "../bedrock/count_tokens.ts";
 import type { Lessons } from "../bedrock/lessons.ts";
 import { Models } from "../bedrock/models.ts";
-import { betaRules } from "../bedrock/native/betas.ts";
+import { betaRules } from "../bedrock/betas.ts";
 import { Profiles } from "../bedrock/profiles.ts";
 import type { Sender } from "../bedrock/send.ts";
 import type { UrlFetcher } from "../bedrock/url_sources.ts";

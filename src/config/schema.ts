@@ -91,6 +91,17 @@ const alias = z.union([
   error: "expected a model, or { model, route, tier, fallback, base_model, region, deadlines }",
 });
 
+const BETA_RULES =
+  "expected forward, drop or another name, or a list of { models, routes, action }";
+const betaAction = z.string().regex(/^[\w.:-]{1,128}$/, BETA_RULES).describe(
+  "forward, drop, or the name to send instead.",
+);
+const betaRules = z.array(z.strictObject({
+  models: z.string().min(1).optional().describe("Glob over the foundation model's id."),
+  routes: z.array(route).min(1).optional().describe("Routes it holds on; all where absent."),
+  action: betaAction,
+})).min(1).describe("First match wins.");
+
 const models = z.strictObject({
   claude_route: route.default("invoke").describe("How Claude models are called."),
   profile: z.string().regex(
@@ -98,9 +109,8 @@ const models = z.strictObject({
     "expected auto, global or a geography such as us",
   )
     .default("auto").describe("Inference-profile prefix that a bare Claude name gets."),
-  betas: z.record(z.string().min(1), z.string().min(1)).default({}).describe(
-    "What becomes of betas on the native routes, over the built-in table: forward, drop, or another name.",
-  ),
+  betas: z.record(z.string().min(1), z.union([betaAction, betaRules], { error: BETA_RULES }))
+    .default({}).describe("What becomes of betas, over the built-in table; * matches any text."),
   aliases: z.record(z.string().min(1), alias).default({}).describe(
     "Names of your own; * matches any text.",
   ),

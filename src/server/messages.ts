@@ -51,6 +51,7 @@ function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
     body,
     betas: readBetas(exchange.headers),
     refusedBetas: [],
+    refusedFields: [],
     refused: [],
     messageId: exchange.id.replace("req_", "msg_"),
   };

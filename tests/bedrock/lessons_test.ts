@@ -83,14 +83,22 @@ Deno.test("the request after a lesson is sent without the field at once, and tol
       messages: [{ role: "user", content: "hi" }],
       context_management: { edits: [] },
     };
+    const headers = { "anthropic-beta": "context-management-2025-06-27" };
+    const dropped = "context_management, context-management-2025-06-27";
     for (let round = 0; round < 2; round++) {
-      const response = await harness.post(body);
+      const response = await harness.post(body, headers);
       assert.equal(response.status, 200);
-      assert.equal(response.headers.get("x-outcrop-dropped"), "context_management");
+      assert.equal(response.headers.get("x-outcrop-dropped"), dropped);
       await response.body?.cancel();
     }
     const sent = harness.simulator.requests.map(({ text }) => text.includes("context_management"));
     assert.deepEqual(sent, [true, false, false]);
     assert.ok(harness.log.some((line) => line.includes("Learned what")));
+    const told = harness.log.filter((line) => line.includes("Dropped what the model cannot take"))
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(told.map(({ level, properties }) => [level, properties.dropped.join()]), [
+      ["DEBUG", dropped.replace(" ", "")],
+      ["DEBUG", dropped.replace(" ", "")],
+    ]);
   });
 });

@@ -59,6 +59,14 @@ const WRONG: Record<string, [text: string, ...lines: RegExp[]]> = {
     "models:\n  aliases:\n    a: { model: x, rout: converse }",
     /^config\.yaml:3:20 models\.aliases\.a\.rout: unknown key 'rout': did you mean 'route'\?$/,
   ],
+  "a rule on betas without its action": [
+    "models:\n  betas:\n    new-*:\n      - { routes: [invoke] }",
+    /^config\.yaml:4:9 models\.betas\.new-\*\.0\.action: .*nothing is there$/,
+  ],
+  "a beta that could not stand in a header": [
+    'models:\n  betas:\n    a: "b, c"',
+    /^config\.yaml:3:5 models\.betas\.a: expected forward, drop or another name, or a list of/,
+  ],
   "a tier that does not exist": [
     "tiers: { default: cheap }",
     /^config\.yaml:1:10 tiers\.default: expected one of .*"flex"/,

@@ -107,6 +107,18 @@ Deno.test("one client's wrong value takes a field from its own request, and from
     assert.deepEqual(efforts, ["endless", undefined, "low"]);
   }));
 
+Deno.test("a field that one client sent without its beta is taken from nobody else", () =>
+  withHarness({}, async (harness) => {
+    refuse(harness, "context_management: Extra inputs are not permitted");
+    const body = ask(CLAUDE, { context_management: { edits: [] } });
+    await post(harness, body);
+    const headers = { "anthropic-beta": "context-management-2025-06-27" };
+    const second = await harness.post(body, headers);
+    assert.equal(second.status, 200, await second.text());
+    const sent = harness.simulator.requests.map(({ text }) => text.includes("context_management"));
+    assert.deepEqual(sent, [true, false, true]);
+  }));
+
 Deno.test("a choice of a tool that is not there takes the choice from nobody else", () =>
   withHarness({}, async (harness) => {
     const tools = [{ name: "t", input_schema: { type: "object" } }];

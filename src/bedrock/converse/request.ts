@@ -11,7 +11,7 @@ import { foldDeferred } from "../../anthropic/fold_deferred.ts";
 import { foldToolChanges } from "../../anthropic/fold_tools.ts";
 import type { MessagesRequest } from "../../anthropic/types.ts";
 import type { ServiceTier } from "../../config/schema.ts";
-import { compileGlob } from "../../text/glob.ts";
+import { type BetaDecisions, betasOf, type FilteredBetas } from "../betas.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
 import { nameLeftovers } from "./leftovers.ts";
 import { checkCachePoints, markEnd } from "./cache_points.ts";
@@ -28,8 +28,12 @@ export interface ConverseInput {
   readonly body: MessagesRequest;
   /** What the family takes. */
   readonly quirks: Quirks;
+  /** Foundation model id. */
+  readonly baseId: string;
   /** `anthropic-beta` values. */
   readonly betas: readonly string[];
+  /** What else than the table decides on them. */
+  readonly decisions: BetaDecisions;
   /** Service tier to ask for. */
   readonly tier: ServiceTier | undefined;
 }
@@ -44,6 +48,8 @@ export interface ConverseBuilt {
   readonly stopSequences: readonly string[];
   /** Whether the answer may be a stream. */
   readonly streamable: boolean;
+  /** Betas that are sent. */
+  readonly betas: readonly string[];
   /** What was left out, by name. */
   readonly dropped: readonly string[];
 }
@@ -68,16 +74,6 @@ const SAID = new Set([
   "anthropic_beta",
   "cache_control",
 ]);
-
-/** Betas that Claude takes over Converse ([C]). */
-const BETAS = [
-  "computer-use-*",
-  "context-1m-*",
-  "effort-*",
-  "fine-grained-tool-streaming-*",
-  "thinking-binding-*",
-  "thinking-display-*",
-].map(compileGlob);
 
 function inferenceConfig(
   body: MessagesRequest,
@@ -129,21 +125,14 @@ function outputFormat(body: MessagesRequest, { dropped }: Translation): Record<s
   return { outputConfig: { textFormat: { type: "json_schema", structure: { jsonSchema } } } };
 }
 
-/** The Agent SDK puts betas into the body. */
-function allBetas(betas: readonly string[], { anthropic_beta }: MessagesRequest): string[] {
-  const inBody: unknown[] = Array.isArray(anthropic_beta) ? anthropic_beta : [];
-  return [...new Set([...betas, ...inBody.filter((beta) => typeof beta === "string")])];
-}
-
+/** Betas that are sent, and the fields that they bring. */
 function betaFields(
-  betas: readonly string[],
-  { quirks, dropped }: Translation,
+  { send, brought }: FilteredBetas,
+  body: MessagesRequest,
 ): Record<string, unknown> {
-  const send = betas.filter((beta) =>
-    quirks.thinking === "claude" && BETAS.some((glob) => glob.matches(beta))
-  );
-  for (const beta of betas) if (!send.includes(beta)) dropped.add(beta);
-  return send.length === 0 ? {} : { anthropic_beta: send };
+  const fields = brought.filter((field) => body[field] !== undefined && body[field] !== null)
+    .map((field) => [field, body[field]]);
+  return send.length === 0 ? {} : { ...Object.fromEntries(fields), anthropic_beta: send };
 }
 
 function requestMetadata({ metadata }: MessagesRequest): Record<string, unknown> {
@@ -163,7 +152,7 @@ function notEmpty(name: string, value: Record<string, unknown>): Record<string, 
  */
 export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
   refuseUnsupported(input.body);
-  const { quirks, betas, tier } = input;
+  const { quirks, baseId, tier } = input;
   const deferred = foldDeferred(foldToolChanges(input.body));
   const { body } = deferred;
   const names = new ToolNames({ toolUseId: quirks.toolUseId });
@@ -174,8 +163,10 @@ export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
     toolsSeen: new Set(),
   };
   const { dropped } = translation;
+  const betas = betasOf(body, input.betas, { route: "converse", baseId }, input.decisions);
+  const said = (field: string) => SAID.has(field) || betas.brought.includes(field);
   for (const [field, value] of Object.entries(body)) {
-    if (!SAID.has(field) && value !== null) dropped.add(field); // of null nothing is lost
+    if (!said(field) && value !== null) dropped.add(field); // of null nothing is lost
   }
 
   const system = systemBlocks(body.system, translation);
@@ -185,12 +176,13 @@ export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
   nameLeftovers("metadata", body.metadata ?? {}, dropped);
   const reasoning = reasoningFields(body, quirks);
   for (const name of reasoning.dropped) dropped.add(name);
+  for (const beta of betas.dropped) dropped.add(beta);
   const stops = (body.stop_sequences ?? []).filter((text) => text !== "");
   const nativeStops = stops.length > 0 && quirks.thinking === "claude";
   const additional = {
     ...reasoning.fields,
     ...topK(body, translation),
-    ...betaFields(allBetas(betas, body), translation),
+    ...betaFields(betas, body),
     ...(anthropicTools.length === 0 ? {} : { tools: anthropicTools }),
     ...(anthropicChoice === undefined ? {} : { tool_choice: anthropicChoice }),
   };
@@ -218,6 +210,7 @@ export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
     },
     names,
     stopSequences: quirks.stopSequences === "emulate" ? stops : [],
+    betas: betas.send,
     streamable: quirks.tools !== "whole" || toolConfig === undefined,
     dropped: [...dropped],
   };

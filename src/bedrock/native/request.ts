@@ -9,7 +9,7 @@ import type { ServiceTier } from "../../config/schema.ts";
 import { diffJson, editJson, type JsonEdit } from "../../json/edit.ts";
 import { encodeModelPath } from "../sign.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
-import { type BetaRule, betasOf, filterBetas } from "./betas.ts";
+import { type BetaDecisions, betasOf } from "../betas.ts";
 import { rewriteNative } from "./rewrite.ts";
 
 /** What is to be sent, and where. */
@@ -29,12 +29,10 @@ export interface NativeInput {
   };
   /** `anthropic-beta` values of the request. */
   readonly betas: readonly string[];
-  /** Betas that the model was found to refuse. */
-  readonly refusedBetas: readonly string[];
+  /** What else than the table decides on them. */
+  readonly decisions: BetaDecisions;
   /** Whether the model was found to refuse messages of role `system`. */
   readonly systemRefused: boolean;
-  /** The operator's rules on betas. */
-  readonly betaRules: readonly BetaRule[];
   /** Whether a stream is wanted. */
   readonly stream: boolean;
 }
@@ -108,10 +106,7 @@ function withoutFields(
 export function buildNativeRequest(input: NativeInput): NativeBuilt {
   refuseUnsupported(input.body);
   const { route, baseId, tier } = input.target;
-  const betas = filterBetas(betasOf(input.body, input.betas, route), route, {
-    refused: input.refusedBetas,
-    rules: input.betaRules,
-  });
+  const betas = betasOf(input.body, input.betas, { route, baseId }, input.decisions);
   const { systemRefused, stream: streamed } = input;
   const options = { baseId, route, betas: betas.send, systemRefused, streamed };
   const rewritten = rewriteNative(input.body, options);

@@ -9,7 +9,7 @@ import { foldToolChanges } from "../../anthropic/fold_tools.ts";
 import { withoutDisplay } from "../../anthropic/thinking.ts";
 import type { ContentBlock, InputMessage, MessagesRequest, Tool } from "../../anthropic/types.ts";
 import { isSyntheticSignature } from "../converse/signature.ts";
-import { EAGER_INPUT } from "./betas.ts";
+import { EAGER_INPUT } from "../betas.ts";
 import { claudeFeatures } from "./features.ts";
 
 /** What rewriting goes by. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { MessagesRequest } from "../../../src/anthropic/types.ts";
+import type { BetaDecisions } from "../../../src/bedrock/betas.ts";
 import { quirksOf } from "../../../src/bedrock/converse/quirks.ts";
 import { buildConverseRequest, type ConverseBuilt } from "../../../src/bedrock/converse/request.ts";
 
@@ -30,10 +31,16 @@ export function deepFreeze<T>(value: T): T {
 }
 
 /** Builds for a model, from a body that is frozen and says "hi" unless it says otherwise. */
-export function build(model: string, partly: Json, betas: readonly string[] = []): ConverseBuilt {
+export function build(
+  model: string,
+  partly: Json,
+  betas: readonly string[] = [],
+  decisions: BetaDecisions = {},
+): ConverseBuilt {
   const plain = { model: "m", max_tokens: 100, messages: [{ role: "user", content: "hi" }] };
   const body = deepFreeze(structuredClone({ ...plain, ...partly })) as unknown as MessagesRequest;
-  return buildConverseRequest({ body, quirks: quirksOf(model), betas, tier: undefined });
+  const target = { quirks: quirksOf(model), baseId: model, tier: undefined };
+  return buildConverseRequest({ ...target, body, betas, decisions });
 }
 
 /** The messages of a built body. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { betaRules } from "../../../src/bedrock/betas.ts";
 import { SYNTHETIC_SIGNATURE_PREFIX } from "../../../src/bedrock/converse/signature.ts";
 import { build, CLAUDE, CLAUDE_5, faultsOf, messagesOf, NOVA, OPEN } from "./build.ts";
 import { EPHEMERAL, PDF, PNG, refused, user } from "./request_fixtures.ts";
@@ -71,6 +72,21 @@ Deno.test("buildConverseRequest() reads betas of the body too", () => {
     anthropic_beta: ["context-1m-2025-08-07"],
   });
   assert.deepEqual(built.dropped, ["skills-2025-10-02"]);
+});
+
+Deno.test("buildConverseRequest() sends a field that a beta brings with its beta, or neither", () => {
+  const partly = { context_management: { edits: [] }, safeguards: null };
+  const betas = ["context-management-2025-06-27", "dangerous-tool-use-2026-09-03"];
+  const rules = betaRules({ "context-management-*": "forward", "dangerous-*": "forward" });
+  const ruled = build(CLAUDE, partly, betas, { rules });
+  assert.deepEqual(ruled.body.additionalModelRequestFields, {
+    context_management: { edits: [] },
+    anthropic_beta: betas,
+  });
+  assert.deepEqual([ruled.betas, ruled.dropped], [betas, []]);
+  const plain = build(CLAUDE, partly, betas);
+  assert.equal(plain.body.additionalModelRequestFields, undefined);
+  assert.deepEqual([plain.betas, plain.dropped], [[], ["context_management", ...betas]]);
 });
 
 Deno.test("buildConverseRequest() reads an effort of null as none", () => {
