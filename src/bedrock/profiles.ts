@@ -7,6 +7,7 @@
 import { ApiError } from "../anthropic/error.ts";
 import type { Clock } from "../clock.ts";
 import { errorFields, type Log } from "../log.ts";
+import { unlessAborted } from "../net/unless_aborted.ts";
 import { baseOfProfile } from "./catalog_read.ts";
 import { regionOfArn } from "./model_id.ts";
 import type { Models, Resolved } from "./models.ts";
@@ -18,6 +19,8 @@ const FAILED_MS = 60_000;
 /** Failures remembered: clients may make ARNs up. */
 const MOST_FAILED = 1_000;
 const PATIENCE_MS = 5_000;
+/** Why a question is given up that tells nothing of the profile. */
+const NOBODY_WAITS = new Error("Every client that waited for the profile has left");
 
 /** What asking needs. */
 export interface ProfileOptions {
@@ -33,10 +36,19 @@ export interface ProfileOptions {
   log: Log;
 }
 
+/** A question that is under way. */
+interface Asking {
+  readonly answered: Promise<void>;
+  /** Ends it. */
+  readonly given: AbortController;
+  /** Requests that wait for it. */
+  waiting: number;
+}
+
 /** Resolves names whose models must be asked for first. */
 export class Profiles {
   readonly #options: ProfileOptions;
-  readonly #asked = new Map<string, Promise<void>>();
+  readonly #asked = new Map<string, Asking>();
   readonly #failed = new Map<string, number>();
 
   /** Asks nothing yet. */
@@ -53,27 +65,40 @@ export class Profiles {
     const { models } = this.#options;
     const arns = models.unknownProfiles(name);
     if (arns.length > 0) {
-      await Promise.all(arns.map((arn) => this.#ask(arn)));
-      signal.throwIfAborted();
+      await Promise.all(arns.map((arn) => this.#ask(arn, signal)));
     }
     return models.resolve(name);
   }
 
-  /** One question for all who wait; what came of it is in the models, or among the failures. */
-  #ask(arn: string): Promise<void> {
-    const { clock } = this.#options;
-    if ((this.#failed.get(arn) ?? 0) > clock.monotonic()) return Promise.resolve();
-    const asked = this.#asked.get(arn) ?? this.#fetch(arn).finally(() => this.#asked.delete(arn));
-    this.#asked.set(arn, asked);
-    return asked;
+  /** One question for all who wait, until the last of them leaves; what came of it is in the models, or among the failures. */
+  async #ask(arn: string, signal: AbortSignal): Promise<void> {
+    if ((this.#failed.get(arn) ?? 0) > this.#options.clock.monotonic()) return;
+    const asking = this.#asked.get(arn) ?? this.#begin(arn);
+    asking.waiting++;
+    try {
+      await unlessAborted(asking.answered, signal);
+    } finally {
+      if (--asking.waiting === 0) this.#end(arn, asking);
+    }
   }
 
-  async #fetch(arn: string): Promise<void> {
+  #begin(arn: string): Asking {
+    const given = new AbortController();
+    const asking: Asking = { given, waiting: 0, answered: this.#fetch(arn, given) };
+    this.#asked.set(arn, asking);
+    return asking;
+  }
+
+  #end(arn: string, asking: Asking): void {
+    this.#asked.delete(arn);
+    asking.given.abort(NOBODY_WAITS); // without effect on one that is answered
+  }
+
+  async #fetch(arn: string, given: AbortController): Promise<void> {
     const { sender, models, clock, region, log } = this.#options;
-    const patience = new AbortController();
     const cancel = clock.after(
       PATIENCE_MS,
-      () => patience.abort(new ApiError("timeout_error", "The profile was not told within 5 s")),
+      () => given.abort(new ApiError("timeout_error", "The profile was not told within 5 s")),
     );
     try {
       const response = await sender.send({
@@ -84,11 +109,12 @@ export class Profiles {
         headers: { accept: "application/json" },
         body: new Uint8Array(),
         region: regionOfArn(arn) ?? region,
-      }, patience.signal);
+      }, given.signal);
       const baseId = baseOfProfile(await readJson(response));
       if (baseId === undefined) throw new TypeError("Cannot use a profile as it names no model");
       models.learnProfile(arn, baseId);
     } catch (error) {
+      if (error === NOBODY_WAITS) return;
       log.warning("The model of an inference profile is not to be had: it cannot be asked", {
         profile: arn,
         remedy: "give it an alias with base_model, or allow bedrock:GetInferenceProfile",

@@ -11,6 +11,7 @@ import {
   type HttpTarget,
   readAll,
 } from "../net/http_client.ts";
+import { unlessAborted } from "../net/unless_aborted.ts";
 import type { Authorization, CredentialSource } from "./credentials.ts";
 import type { BedrockHosts } from "./endpoint.ts";
 import { connectionError, credentialError, errorFromResponse } from "./errors.ts";
@@ -153,16 +154,6 @@ async function authorize(
 }
 
 const utf8 = new TextDecoder();
-
-/** What others wait for too goes on; who leaves waits no longer. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const gone = () => reject(signal.reason);
-    if (signal.aborted) gone();
-    signal.addEventListener("abort", gone, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", gone));
-  });
-}
 
 async function readText(answer: HttpAnswer, signal: AbortSignal): Promise<string> {
   try {
