@@ -60,9 +60,14 @@ async function serve(options: ServeOptions): Promise<void> {
     ? await openServing({ config: options.config, loaded, listen })
     : await serveByWorkers(workers, { options, listen, log });
   announce(serving.facts, { workers, hostname: listen.hostname, log });
+  let files = filesOf(loaded);
   const stopWatching = await watchConfig({
-    files: () => filesOf(loaded),
-    reload: () => serving.reload(),
+    files: () => files,
+    reload: async () => {
+      const waiting = await serving.reload();
+      files = filesOf(await loadConfigOption(options)); // another file of prices may be named now
+      return waiting;
+    },
     clock: systemClock,
     log,
   });

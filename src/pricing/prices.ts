@@ -4,7 +4,7 @@
  * Money is counted in nano-dollars, as whole numbers: sums are exact, and safe up to nine million dollars.
  * @module
  */
-import { parse } from "yaml";
+import { isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { compileGlob, type Glob } from "../text/glob.ts";
 
@@ -22,7 +22,10 @@ const price = z.strictObject({
   cache_write_1h: dollars.optional().describe("As cache_write_5m when absent."),
 });
 const schema = z.strictObject({
-  default: price,
+  default: price.refine(
+    ({ input, output }) => input > 0 && output > 0,
+    "must be above 0, as models without a price of their own are not free",
+  ),
   tiers: z.record(z.string(), z.number().positive()).default({}),
   models: z.record(z.string().min(1), price).default({}),
 });
@@ -84,18 +87,30 @@ export class Prices {
    * @throws {Error} That names the file and the field
    */
   static parse(yaml: string, file: string): Prices {
-    let data: unknown;
-    try {
-      data = parse(yaml);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Cannot read ${file} as it must be YAML: ${reason}`, { cause: error });
+    const lines = new LineCounter();
+    const document = parseDocument(yaml, { lineCounter: lines, prettyErrors: false });
+    const placeAt = (offset: number) => {
+      const { line, col } = lines.linePos(offset);
+      return `${file}:${line}:${col}`;
+    };
+    const [broken] = document.errors;
+    if (broken !== undefined) {
+      throw new SyntaxError(
+        `Cannot read ${placeAt(broken.pos[0])} as it must be YAML: ${broken.message}`,
+        { cause: broken },
+      );
     }
-    const read = schema.safeParse(data);
+    const read = schema.safeParse(document.toJS());
     if (read.success) return new Prices(read.data);
     const [issue] = read.error.issues;
+    const path = issue?.code === "unrecognized_keys"
+      ? [...issue.path, ...issue.keys.slice(0, 1)]
+      : issue?.path ?? [];
+    const node = path.map((_, at) => document.getIn(path.slice(0, path.length - at), true))
+      .find(isNode);
     throw new Error(
-      `Cannot use ${file} as it must hold prices: ${issue?.path.join(".")}: ${issue?.message}`,
+      `Cannot use ${placeAt(node?.range?.[0] ?? 0)} as it must hold prices: ` +
+        `${path.join(".")}: ${issue?.message}`,
     );
   }
 
