@@ -191,7 +191,7 @@ const limits = z.strictObject({
     "Seconds within which another try may begin.",
   ),
   deadlines: deadlines.describe("How long Bedrock may take; an alias may say other."),
-  in_flight: z.int().min(1).max(1_000_000).default(1_000).describe("Requests served at a time."),
+  in_flight: z.int().min(1).max(1_000_000).default(4_000).describe("Requests served at a time."),
   buffered_mb: z.number().min(1).max(1_048_576).default(256).describe(
     "Bytes of request bodies held at a time.",
   ),
