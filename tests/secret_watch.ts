@@ -6,6 +6,17 @@
 import assert from "node:assert/strict";
 import type { Store } from "../src/storage/store.ts";
 
+/** What an API key looks like, whichever it is: every key that a test makes is watched for. */
+const ANY_KEY = /sk-oc-[0-9a-z]{10}-[0-9a-z]{42}/;
+
+/** Fails if a text that anybody might read holds an API key. */
+export function assertNoKey(where: string, text: string): void {
+  const found = ANY_KEY.exec(text);
+  if (found === null) return;
+  const around = text.slice(Math.max(0, found.index - 100), found.index + 16);
+  assert.fail(`an API key is in ${where}: …${around}…`);
+}
+
 /** Looks for secrets in what it is shown. */
 export class SecretWatch {
   readonly #secrets = new Set<string>();
@@ -46,8 +57,9 @@ export class SecretWatch {
     return new Response(text, { status, headers });
   }
 
-  /** Fails if anything that was shown holds a secret. */
+  /** Fails if anything that was shown holds a secret, or any API key. */
   assertNone(): void {
+    for (const { where, text } of this.#seen) assertNoKey(where, text);
     for (const secret of this.#secrets) {
       const leak = this.#seen.find(({ text }) => text.includes(secret));
       assert.equal(leak, undefined, `a secret is in ${leak?.where}: ${leak?.text.slice(0, 300)}`);

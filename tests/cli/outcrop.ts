@@ -2,6 +2,8 @@
  * `outcrop` as a process of its own, with a folder of its own.
  * @module
  */
+import { assertNoKey } from "../secret_watch.ts";
+
 /** The checkout, with a slash at its end. */
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -47,7 +49,16 @@ export async function outcrop(
   env: Record<string, string> = {},
 ): Promise<Ran> {
   const { code, stdout, stderr } = await command(args, cwd, env).output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+  const ran = {
+    code,
+    out: new TextDecoder().decode(stdout),
+    err: new TextDecoder().decode(stderr),
+  };
+  const [group, name = ""] = args;
+  assertNoKey("stderr", ran.err);
+  // The two that give a key to whoever asks.
+  if (group !== "keys" || !["create", "rotate"].includes(name)) assertNoKey("stdout", ran.out);
+  return ran;
 }
 
 /** Runs `run` with a folder that is gone afterwards. */
@@ -80,8 +91,13 @@ export class Output {
       }
       const { done, value } = await this.#parts.next();
       if (done) throw new Error(`Cannot find ${wanted} in ${this.#text}`);
-      this.#text += value;
+      this.#take(value);
     }
+  }
+
+  #take(part: string): void {
+    this.#text += part;
+    assertNoKey("a server's output", this.#text);
   }
 
   /** The rest, to the end. */
@@ -89,7 +105,7 @@ export class Output {
     for (;;) {
       const { done, value } = await this.#parts.next();
       if (done) return this.#text;
-      this.#text += value;
+      this.#take(value);
     }
   }
 }
