@@ -2,6 +2,7 @@
  * Clients of a soak: many kinds of question on every route, faults of Bedrock's among them, and clients that leave.
  * @module
  */
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { parseSse } from "../harness.ts";
 
 /** What the load goes by. */
@@ -16,8 +17,10 @@ export interface LoadOptions {
   readonly rate: number;
   /** Requests at a time. */
   readonly concurrency: number;
-  /** Whether to go on. */
-  readonly goesOn: () => boolean;
+  /** When to ask no more, by the clock's {@link Clock.monotonic}. */
+  readonly until: number;
+  /** Time that clients go by. @default the machine's */
+  readonly clock?: Clock;
 }
 
 /** What clients saw. */
@@ -137,13 +140,13 @@ async function readAnswer(
 }
 
 async function ask(question: Question, options: LoadOptions, seen: Seen): Promise<void> {
-  const { url, keys, random } = options;
+  const { url, keys, random, clock = systemClock } = options;
   const gone = new AbortController();
   const path = question.path ?? "/v1/messages";
   const get = path === "/v1/models" || path === "/health";
   seen.sent++;
-  const leaving = question.leaves
-    ? setTimeout(() => gone.abort(), Math.floor(random() * 150))
+  const stay = question.leaves
+    ? clock.after(Math.floor(random() * 150), () => gone.abort())
     : undefined;
   let response: Response | undefined;
   try {
@@ -167,20 +170,21 @@ async function ask(question: Question, options: LoadOptions, seen: Seen): Promis
     }
     seen.count(gone.signal.aborted ? "left" : "cut");
   } finally {
-    clearTimeout(leaving);
+    stay?.();
   }
 }
 
-/** Asks until it need not go on; resolves when the last has its answer. */
+/** Asks until the time is over; resolves when the last has its answer. */
 export async function load(options: LoadOptions, seen: Seen): Promise<void> {
-  const { rate, concurrency, random, goesOn } = options;
-  const start = performance.now();
+  const { rate, concurrency, random, until, clock = systemClock } = options;
+  const start = clock.monotonic();
   let begun = 0;
   const client = async () => {
-    while (goesOn()) {
+    while (clock.monotonic() < until) {
       const due = start + begun++ * 1_000 / rate;
-      const wait = due - performance.now();
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      if (due >= until) return;
+      const wait = due - clock.monotonic();
+      if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve));
       await ask(choose(random), options, seen);
     }
   };

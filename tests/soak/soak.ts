@@ -59,7 +59,8 @@ export interface SoakResult {
   readonly exit: number;
 }
 
-function configOf(endpoint: string, patience: number): string {
+/** The configuration of a soak's server. */
+export function configOf(endpoint: string, patience: number): string {
   const phases = ["connect_s", "first_byte_s", "idle_s", "whole_s"];
   const deadlines = phases.map((name) => `${name}: ${patience}`).join(", ");
   return `listen: { port: 0 }
@@ -178,10 +179,9 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   };
   sample();
   const sampling = setInterval(sample, SAMPLE_MS);
-  const end = start + seconds * 1_000;
+  const until = systemClock.monotonic() + seconds * 1_000;
   const random = randomOf(seed);
-  const goesOn = () => performance.now() < end;
-  await load({ url, keys, random, rate, concurrency: CONCURRENCY, goesOn }, seen);
+  await load({ url, keys, random, rate, concurrency: CONCURRENCY, until }, seen);
   clearInterval(sampling);
   await settled(() => simulator.open === 0, 30);
   const open = simulator.open;

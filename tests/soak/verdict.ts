@@ -2,6 +2,7 @@
  * What a soak's figures say.
  * @module
  */
+import type { HourResult } from "./hour.ts";
 import type { SoakResult } from "./soak.ts";
 
 /** MB by the minute that are no leak: the heap breathes, and the store's cache fills. */
@@ -36,6 +37,30 @@ export function failures(result: SoakResult, { memory }: { memory: boolean }): s
     ["the server ends well", result.exit === 0],
     ["every answer may be", result.wrong.length === 0],
     ["memory is flat", !memory || memory_mb.per_minute <= MOST_GROWTH],
+  ];
+  return checks.filter(([, holds]) => !holds).map(([name]) => name);
+}
+
+/** The figures of a compressed hour, for people. */
+export function hourTold(result: HourResult): string {
+  const { heap_kb, minutes, requests, bytes_per_request, timers, open_upstreams } = result;
+  const middle = heap_kb[Math.floor(heap_kb.length / 2)];
+  return [
+    `compressed       ${requests} requests in ${minutes} minutes of the simulator's`,
+    `heap             ${middle} KB half way, ${
+      heap_kb.at(-1)
+    } KB at the end: ${bytes_per_request} bytes a request`,
+    `left             ${timers} timers, ${open_upstreams} open upstreams`,
+  ].join("\n");
+}
+
+/** What of it is not as it must be. `bytes`: of the heap that a request may keep, which is what the figures blur. */
+export function hourFailures(result: HourResult, { bytes }: { bytes: number }): string[] {
+  const checks: readonly (readonly [string, boolean])[] = [
+    ["memory is flat", result.bytes_per_request <= bytes],
+    ["no timer is left", result.timers === 0],
+    ["no upstream is left open", result.open_upstreams === 0],
+    ["most are served", (result.outcomes.whole ?? 0) > result.requests / 2],
   ];
   return checks.filter(([, holds]) => !holds).map(([name]) => name);
 }
