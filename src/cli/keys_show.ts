@@ -2,13 +2,18 @@
  * `outcrop keys list|show`.
  * @module
  */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { KeyFields, KeyRecord } from "../storage/keys.ts";
 import { localTime, shown, widthOf } from "./cells.ts";
+import { csv, type CsvCell } from "./csv.ts";
 import { withConfigOption } from "./config_option.ts";
 import { dollars, gauge, type KeyBudget, openBudgets } from "./key_budgets.ts";
 import { keyJson, type KeysOptions, noSuchKey, type OpenedKeys, withKeys } from "./keys_store.ts";
 import { type Row, table, terminal, terminalWidth } from "./terminal.ts";
+
+interface ListOptions extends KeysOptions {
+  csv?: boolean;
+}
 
 const LABEL = 14;
 const LIST_BAR = 6;
@@ -18,9 +23,10 @@ const SHOW_BAR = 24;
 export function listCommand(): Command {
   const command = new Command("list")
     .description("List all keys, with what each has spent of its budget.")
-    .option("--json", "print one JSON document")
-    .addHelpText("after", "\nExample:\n  outcrop keys list\n")
-    .action((options: KeysOptions) => withKeys(options, (opened) => list(opened, options)));
+    .addOption(new Option("--json", "print one JSON document").conflicts("csv"))
+    .option("--csv", "print CSV")
+    .addHelpText("after", "\nExample:\n  outcrop keys list --csv > keys.csv\n")
+    .action((options: ListOptions) => withKeys(options, (opened) => list(opened, options)));
   return withConfigOption(command);
 }
 
@@ -65,6 +71,40 @@ function rowOf(key: KeyRecord, budgets: readonly KeyBudget[], now: number): Row 
   };
 }
 
+const CSV_HEADER = [
+  "id",
+  "name",
+  "user",
+  "team",
+  "state",
+  "created_at",
+  "expires_at",
+  "revoked_at",
+  "last_used_at",
+  "models",
+  "tier",
+  "requests_per_minute",
+  "input_tokens_per_minute",
+  "output_tokens_per_minute",
+  "concurrency",
+  "cache_ttl",
+  "budget_usd",
+  "budget_per",
+  "spent_usd",
+];
+
+function csvRow(key: KeyRecord, budget: KeyBudget | undefined, now: number): CsvCell[] {
+  const { limits = {} } = key;
+  return [
+    ...[key.id, key.name, key.user, key.team, stateOf(key, now)],
+    ...[key.created_at, key.expires_at, key.revoked_at, key.last_used_at],
+    ...[key.models?.join(" "), key.tier],
+    ...[limits.requests_per_minute, limits.input_tokens_per_minute],
+    ...[limits.output_tokens_per_minute, limits.concurrency, key.cache_ttl],
+    ...[budget?.usd ?? key.budget?.usd, budget?.period ?? key.budget?.per, budget?.spent_usd],
+  ];
+}
+
 /** Rows without the columns that are empty in all of them. */
 function withoutEmpty(rows: readonly Row[]): Row[] {
   const headings = Object.keys(rows[0] ?? {})
@@ -74,7 +114,10 @@ function withoutEmpty(rows: readonly Row[]): Row[] {
   );
 }
 
-async function list({ keys, store, loaded }: OpenedKeys, { json }: KeysOptions): Promise<void> {
+async function list(
+  { keys, store, loaded }: OpenedKeys,
+  { json, csv: asCsv }: ListOptions,
+): Promise<void> {
   const now = Date.now();
   const reader = await openBudgets(store, { loaded, now, ofMany: true });
   const all: { readonly key: KeyRecord; readonly budgets: readonly KeyBudget[] }[] = [];
@@ -85,6 +128,10 @@ async function list({ keys, store, loaded }: OpenedKeys, { json }: KeysOptions):
       spending: spendingJson(budgets),
     }));
     return terminal.out(JSON.stringify({ data }, null, 2));
+  }
+  if (asCsv) {
+    const lines = all.map(({ key, budgets }) => csvRow(key, tightest(budgets, key), now));
+    return terminal.part(csv([CSV_HEADER, ...lines]));
   }
   if (all.length === 0) {
     return terminal.out("There are no keys yet: make one with 'outcrop keys create --name me'");

@@ -3,6 +3,7 @@
  * @module
  */
 import { bar, cell, shown, widthOf } from "./cells.ts";
+import { csv } from "./csv.ts";
 import { terminalWidth } from "./terminal.ts";
 
 /** What requests came to. */
@@ -145,18 +146,13 @@ function fit(widths: readonly number[], room: number): number[] {
   return fitted;
 }
 
-function csvCell(value: unknown): string {
-  const text = value === null || value === undefined ? "" : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
 /** Dollars of nano-dollars, exact and without an exponent. */
 function exactUsd(nano: number): string {
   const digits = String(nano).padStart(10, "0");
   return `${digits.slice(0, -9)}.${digits.slice(-9)}`.replace(/\.?0+$/, "");
 }
 
-/** CSV by RFC 4180: a header, quotes where they are needed, lines that end in CRLF. */
+/** Rows as CSV, with a header. */
 export function usageCsv(columns: readonly string[], rows: readonly UsageRow[]): string {
   const lines = rows.map((row) => [
     ...columns.map((_, column) => row.names[column] ?? null),
@@ -176,5 +172,5 @@ export function usageCsv(columns: readonly string[], rows: readonly UsageRow[]):
     "cache_creation_input_tokens",
     "cost_usd",
   ];
-  return [header, ...lines].map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
+  return csv([header, ...lines]);
 }

@@ -31,6 +31,7 @@ class OnRequestContext extends RefusingContext implements RequestContext {
 
   set principal(principal: Principal | undefined) {
     this.run.mustBeLive("set the principal");
+    // Many requests are shown the same record of a key: none can change it for the others.
     this.run.exchange.principal = freezeDeep(principal);
   }
 }

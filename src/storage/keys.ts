@@ -61,12 +61,6 @@ function publicPart({ hashes: _, ...record }: StoredKey): KeyRecord {
   return record;
 }
 
-/** Many requests are shown the same record: none can change it for the others. */
-function frozen(record: KeyRecord): KeyRecord {
-  for (const member of Object.values(record)) Object.freeze(member);
-  return Object.freeze(record);
-}
-
 /** The keys of one store. */
 export class Keys {
   readonly #store: Store;
@@ -257,7 +251,7 @@ export class Keys {
     }
     const reason = this.#refusal(entry.value);
     if (reason !== undefined) return { verdict: { ok: false, reason }, endsAt: undefined };
-    const key = frozen(publicPart(entry.value));
+    const key = publicPart(entry.value);
     return { verdict: { ok: true, key }, endsAt: soonest(textEndsAt, key.expires_at) };
   }
 

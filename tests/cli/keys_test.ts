@@ -167,6 +167,14 @@ Deno.test("list and show tell what is spent of the budgets that hold for a key, 
     const { data } = await json<{ data: Shown[] }>(cli("list --json"));
     assert.deepEqual(data.find(({ id }) => id === ann.id)?.spending, spending);
     assert.equal(data.find(({ id }) => id === bob.id)?.spending.length, 1);
+    const csv = (await cli("list --csv")).out.split("\r\n");
+    assert.match(
+      csv[0] ?? "",
+      /^id,name,user,team,state,created_at,.*,budget_usd,budget_per,spent_usd$/,
+    );
+    const ofAnn = csv.find((line) => line.startsWith(ann.id)) ?? "";
+    assert.match(ofAnn, /,ci,,web,active,\d{4}-\d\d-\d\dT[\d:.]+Z,,,.*,0\.02,month,0\.009$/);
+    assert.equal(new Set(csv.slice(0, -1).map((line) => line.split(",").length)).size, 1);
     const list = (await cli("list", { COLUMNS: "80" })).out.split("\n");
     assert.match(list[0] ?? "", /^ID {14}NAME {2}TEAM {2}STATE {3}BUDGET/); // nobody has a user
     assert.ok(
