@@ -73,7 +73,7 @@ export function updateCommand(): Command {
     .argument("<id>", "public id of the key")
     .option("--name <name>", "what people call it", parseName);
   withAttributeOptions(command)
-    .option("--unset <attributes>", `take away: ${UNSETTABLE.join(",")}`, parseUnset)
+    .option("--unset <attributes>", `take away, by comma: ${UNSETTABLE.join(", ")}`, parseUnset)
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
