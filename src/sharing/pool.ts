@@ -240,7 +240,10 @@ export class Pool {
     const alone = fitsAlone ? asked.find((waiter) => waiter.alone) : undefined;
     const need = Math.max(fitting - free, 0);
     const extra = need > 0 && fitting === demand ? this.#extra(need, left - need) : 0;
-    const idle = asked.length > 0 ? 0 : surplus; // whoever came meanwhile needs it
+    // Whoever came meanwhile needs it; or it is too little for all of them, as it may be in each replica: then none
+    // would ever be let in, where they ask without a pause.
+    const isTooLittle = asked.length > 0 && fitting === 0;
+    const idle = isTooLittle ? free : asked.length > 0 ? 0 : surplus;
     const owed = Math.min(Math.max(idle, -left), free);
     const delta = alone !== undefined ? left : owed > 0 ? -owed : need + extra;
     return { delta, left: left - delta, extra, asked, alone, why };

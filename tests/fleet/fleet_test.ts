@@ -14,6 +14,6 @@ Deno.test("three processes on one table: limits and budgets hold, a revoked key 
   }
   assert.ok(result.revoked_ms <= 2_000, told);
   assert.ok(result.revoked_refused > 0, told);
-  assert.ok(result.spent_usd > 0.002, told);
+  assert.ok(result.spent_usd > 0.0039, told); // all of it can be spent
   assert.ok(result.spent_usd <= 0.004 + result.request_usd, told);
 });

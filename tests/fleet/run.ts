@@ -1,6 +1,6 @@
 /**
  * The `fleet` task: eight processes on one DynamoDB Local. Prints what they let through, writes `bench/fleet.json`, and
- * exits with 1 where a limit, a budget or a revocation did not hold, or a limit was not let through.
+ * exits with 1 where a limit, a budget or a revocation did not hold, or what they allow was not to be had.
  * @module
  */
 import { type FleetOptions, runFleet } from "./fleet.ts";
@@ -17,5 +17,6 @@ const held = [result.together, result.lone].every(({ admitted, allowed, other })
   return share <= 1.02 && share >= 0.95 && Object.keys(other).length === 0;
 });
 const { revoked_ms, spent_usd, request_usd, budgetUsd } = result;
-const isWell = held && revoked_ms <= 2_000 && spent_usd <= budgetUsd + request_usd;
+const isSpent = spent_usd <= budgetUsd + request_usd && spent_usd > 0.99 * budgetUsd;
+const isWell = held && revoked_ms <= 2_000 && isSpent;
 Deno.exit(isWell ? 0 : 1);

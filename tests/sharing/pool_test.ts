@@ -84,6 +84,17 @@ Deno.test("what is spent but not yet posted is still held, and then spent: once"
   assert.equal(await a.pool.take(1, { capacity }), "spent");
 });
 
+Deno.test("what is too little for a request is of use elsewhere: whoever is refused gives it back at once", async () => {
+  const { a, b, post } = two();
+  const capacity = 20;
+  for (const { pool } of [a, b]) {
+    assert.equal(await pool.take(10, { capacity }), 10);
+    await post(pool.spend(10, 4)); // six are free in each, and nothing is left beside them
+  }
+  assert.equal(await a.pool.take(10, { capacity }), "held");
+  assert.equal(await b.pool.take(10, { capacity }), 10); // no time has passed: requests may come without a pause
+});
+
 Deno.test("spent is told where nothing is left; held, where requests under way hold the rest", async () => {
   const { a, b, pass, post } = two();
   assert.equal(await a.pool.take(10, { capacity: 10 }), 10);
