@@ -240,8 +240,7 @@ export class Pool {
     const alone = fitsAlone ? asked.find((waiter) => waiter.alone) : undefined;
     const need = Math.max(fitting - free, 0);
     const extra = need > 0 && fitting === demand ? this.#extra(need, left - need) : 0;
-    // Whoever came meanwhile needs it; or it is too little for all of them, as it may be in each replica: then none
-    // would ever be let in, where they ask without a pause.
+    // Whoever came meanwhile needs it; or it is too little for all, as it may be in each replica: none would get in.
     const isTooLittle = asked.length > 0 && fitting === 0;
     const idle = isTooLittle ? free : asked.length > 0 ? 0 : surplus;
     const owed = Math.min(Math.max(idle, -left), free);
