@@ -39,7 +39,21 @@ function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
-/** Why a key that is known or not is refused; the same words for both, so that nothing is told of other keys. */
+/**
+ * Whether a page of another machine's website sends this, from the browser of somebody who can reach the port. A
+ * browser names the page's origin with every POST, whatever host the page was made to resolve to.
+ */
+function isForeignPage(ctx: RequestContext): boolean {
+  const origin = ctx.headers.get("origin");
+  if (origin === null) return false;
+  const host = /^https?:\/\/(\[::1\]|[^:/[\]]+)(?::\d+)?$/i.exec(origin)?.[1]?.toLowerCase() ?? "";
+  return !/^(localhost|\[::1\]|127(\.\d{1,3}){3})$/.test(host);
+}
+
+const WEB_PAGE = "A web page must show an API key here, though no key is required otherwise: " +
+  "whoever can reach this gateway would call it by visiting a page";
+
+/** Why a key is refused. That one was revoked or has expired is told to who shows its very text, and to nobody else. */
 const REFUSED = {
   malformed: "invalid x-api-key: this is no key of this gateway; ask its operator for one",
   unknown: "invalid x-api-key: the key is unknown; ask the gateway's operator for one",
@@ -54,23 +68,30 @@ const auth: PluginFactory = ({ define, z }): Plugin =>
     failure: "sealed", // who cannot be told does not come in, whatever config.yaml says
     schema: z.strictObject({
       required: z.boolean().default(true).describe(
-        "Refuse requests without a key. false serves anybody who can reach the port.",
+        "Refuse requests without a key. false serves anybody who can reach the port, but web pages of other machines.",
       ),
       master_key: z.string().min(20).nullable().default(null).describe(
         "A key that is not in the store and may use every model; give it as ${OUTCROP_MASTER_KEY}.",
       ),
     }).prefault({}),
     setup({ required, master_key }, host) {
+      if (!required) {
+        host.log.warning("No key is required: anybody who can reach the port is served");
+      }
       const encoder = new TextEncoder();
       const master = master_key === null ? undefined : encoder.encode(master_key);
       const isMaster = (key: string) =>
         master !== undefined && equalInConstantTime(encoder.encode(key), master);
 
+      const admitAnybody = (ctx: RequestContext): void => {
+        if (isForeignPage(ctx)) return ctx.reject("permission_error", WEB_PAGE);
+        ctx.principal = { id: "anonymous", name: "anonymous" };
+      };
+
       const admit = (ctx: RequestContext, verdict: KeyVerdict): void => {
         if (!verdict.ok) {
           if (required) return ctx.reject("authentication_error", REFUSED[verdict.reason]);
-          ctx.principal = { id: "anonymous", name: "anonymous" };
-          return;
+          return admitAnybody(ctx);
         }
         const { key } = verdict;
         host.keys.used(key.id);
@@ -81,10 +102,7 @@ const auth: PluginFactory = ({ define, z }): Plugin =>
         onRequest(ctx) {
           const anonymous = !required && !ctx.headers.has("x-api-key") &&
             !ctx.headers.has("authorization");
-          if (anonymous) {
-            ctx.principal = { id: "anonymous", name: "anonymous" };
-            return;
-          }
+          if (anonymous) return admitAnybody(ctx);
           const presented = presentedKey(ctx);
           if (isMaster(presented)) {
             ctx.principal = { id: "master", name: "master" };

@@ -108,9 +108,14 @@ function isErrorFields(value: unknown): value is ErrorFields {
 function errorText(error: ErrorFields, level: LogRecord["level"]): string {
   const causes = [error];
   for (let last = error; last.cause !== undefined; causes.push(last)) last = last.cause;
-  const told = causes.map(({ name, message }) => `${name}: ${message}`).join(" <- ");
+  const told = causes.map(({ name, message }) => textOf(`${name}: ${message}`)).join(" <- ");
   const grave = level === "error" || level === "fatal";
-  return grave ? `${told}\n${causes.at(-1)?.stack ?? ""}` : told;
+  return grave ? `${told}\n${framesOf(causes.at(-1)?.stack ?? "")}` : told;
+}
+
+/** The places in a stack, without the message that stands before them. */
+function framesOf(stack: string): string {
+  return stack.split("\n").filter((line) => line.startsWith("    at ")).map(textOf).join("\n");
 }
 
 /** A client's own words must not begin a line of their own, which would look like one of ours. */

@@ -28,7 +28,7 @@ interface UrlSource {
 }
 
 function urlSourceOf(block: ContentBlock): UrlSource | undefined {
-  if (KINDS[block.type] === undefined) return undefined;
+  if (!Object.hasOwn(KINDS, block.type)) return undefined;
   const source = block.source as { type?: unknown } | undefined;
   return source?.type === "url" ? source as UrlSource : undefined;
 }

@@ -59,6 +59,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const serving = workers === 1
     ? await openServing({ config: options.config, loaded, listen })
     : await serveByWorkers(workers, { options, listen, log });
+  const stopped = interrupted(); // who reads the next line may stop us at once
   announce(serving.facts, { workers, hostname: listen.hostname, log });
   let files = filesOf(loaded);
   const stopWatching = await watchConfig({
@@ -71,7 +72,7 @@ async function serve(options: ServeOptions): Promise<void> {
     clock: systemClock,
     log,
   });
-  await interrupted();
+  await stopped;
   stopWatching();
   const seconds = config.limits.drain_s;
   log.info("Stopping: open answers get up to {seconds} s; signal again to end at once", {

@@ -11,6 +11,7 @@ const PRIVATE_V4: readonly (readonly [string, number])[] = [
   ["10.0.0.0", 8],
   ["100.64.0.0", 10],
   ["127.0.0.0", 8],
+  ["168.63.129.16", 32], // public by its number, but within Azure the host that a machine runs on
   ["169.254.0.0", 16], // link-local, and the metadata services of clouds
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],

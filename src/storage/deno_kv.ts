@@ -40,6 +40,7 @@ export async function openDenoKvStore(
   { path, clock }: { path: string; clock: Clock },
 ): Promise<Store> {
   try {
+    if (path !== ":memory:") await makePrivate(path);
     return new DenoKvStore(await whenUnlocked(() => Deno.openKv(path)), clock);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -50,6 +51,18 @@ export async function openDenoKvStore(
       `Cannot open the store ${path}: ${reason}. ${remedy}`,
       { cause },
     );
+  }
+}
+
+/**
+ * Makes the file for its owner's eyes, where it is not there yet: it holds the hashes of keys, and the secret that they
+ * are made with. What SQLite puts beside it has the same rights.
+ */
+async function makePrivate(path: string): Promise<void> {
+  try {
+    (await Deno.open(path, { write: true, createNew: true, mode: 0o600 })).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
 }
 

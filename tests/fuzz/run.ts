@@ -47,7 +47,14 @@ function fuzzStreams(total: number): Record<Route, Record<Outcome, number>> {
   return outcomes;
 }
 
-async function fuzzRequests(total: number): Promise<Record<string, number>> {
+interface RequestFigures {
+  /** Answers by status, as clients saw them. */
+  readonly statuses: Record<string, number>;
+  /** The same requests as the gateways counted them: by whose fault it was, and status. */
+  readonly by_fault: Record<string, number>;
+}
+
+async function fuzzRequests(total: number): Promise<RequestFigures> {
   const told = progress("requests", total);
   const target = await FuzzTarget.open();
   let sent = 0;
@@ -62,7 +69,14 @@ async function fuzzRequests(total: number): Promise<Record<string, number>> {
   } finally {
     await target.close();
   }
-  return Object.fromEntries([...target.statuses].sort(([a], [b]) => a - b));
+  return {
+    statuses: Object.fromEntries(target.statuses),
+    by_fault: Object.fromEntries([...target.faults].sort(([a], [b]) => a < b ? -1 : 1)),
+  };
+}
+
+function sumOf(counts: Record<string, number>, wanted: RegExp): number {
+  return Object.entries(counts).reduce((sum, [name, n]) => wanted.test(name) ? sum + n : sum, 0);
 }
 
 const { values } = parseArgs({
@@ -74,16 +88,17 @@ const { values } = parseArgs({
 const [streams, requests] = [Number(values.streams), Number(values.requests)];
 write(`FC_SEED=${SEED}\n`);
 const outcomes = fuzzStreams(streams);
-const statuses = await fuzzRequests(requests);
+const { statuses, by_fault } = await fuzzRequests(requests);
 const figures = {
   measured: new Date().toISOString().slice(0, 10),
   runtime: `deno ${Deno.version.deno}`,
   seed: SEED,
   streams: { total: streams, outcomes },
   // 0: the connection ended without an answer, as one whose head says that more comes than does.
-  requests: { total: requests, statuses },
+  // A 500 is what clients are told where Bedrock's stream was broken: a broken one was sent, or the run had failed.
+  requests: { total: requests, statuses, by_fault },
   crashes: 0,
-  faults_of_the_gateway: 0,
+  faults_of_the_gateway: sumOf(by_fault, /^us /),
   unhandled_rejections: 0,
   canaries_told: 0,
 };

@@ -40,10 +40,14 @@ const WATCHER = `export default ({ define, z }) => define({
 
 /** Gateways that fuzzing sends to: one for each way to Claude, the second with a plugin that sees everything. */
 export class FuzzTarget {
-  /** Answers by status. */
+  /** Answers by status, as clients saw them. */
   readonly statuses: Map<number, number> = new Map();
+  /** What the gateways counted, by whose fault and status; there when it is closed. */
+  readonly faults: Map<string, number> = new Map();
   readonly #harnesses: Harness[] = [];
   readonly #folder: string;
+  /** Whether Bedrock answered the request at hand with a stream of a seed. */
+  #streamed = false;
   #rejections: unknown[] = [];
   readonly #onRejection = (event: PromiseRejectionEvent) => {
     event.preventDefault();
@@ -79,9 +83,12 @@ plugins:${plugins}`;
    */
   async send(request: FuzzRequest, which: number): Promise<void> {
     const harness = this.#harnesses[which % this.#harnesses.length] as Harness;
-    if (request.stream !== undefined) harness.simulator.script(scriptOf(request.stream));
+    if (request.stream !== undefined) harness.simulator.script(this.#scriptOf(request.stream));
+    this.#streamed = false;
     const { status, text } = await answerOf(request, harness);
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    // Nothing else here gives a cause for one: it is Bedrock's, or it is ours.
+    assert.ok(status < 500 || this.#streamed, `a ${status} without a broken stream: ${text}`);
     this.#assertQuiet(harness, text);
   }
 
@@ -100,6 +107,24 @@ plugins:${plugins}`;
     assert.deepEqual(Object.getOwnPropertyNames(Object.prototype).sort(), PROTOTYPE);
   }
 
+  #scriptOf(seed: number): Script {
+    const { chunks } = streamOf(seed);
+    const stream = () => {
+      this.#streamed = true;
+      return chunks.map((bytes) => ({ kind: "bytes" as const, bytes }));
+    };
+    return { status: 200, headers: {}, stream };
+  }
+
+  /** Adds up what a gateway counted; of its own fault must be nothing, and every 5xx must be told as Bedrock's. */
+  #count({ gateway }: Harness): void {
+    for (const { fault, status, count } of gateway.services.counts.all()) {
+      assert.ok(fault !== "us" && (status < 500 || fault === "bedrock"), `${fault} ${status}`);
+      const name = `${fault} ${status}`;
+      this.faults.set(name, (this.faults.get(name) ?? 0) + count);
+    }
+  }
+
   /** Closes all; nothing may be open any more. */
   async close(): Promise<void> {
     for (const harness of this.#harnesses) {
@@ -107,6 +132,7 @@ plugins:${plugins}`;
       await harness.gateway.services.background.settled();
       assert.equal(harness.gateway.services.admission.inFlight, 0);
       await harness.close();
+      this.#count(harness);
       assert.equal(harness.simulator.open, 0);
     }
     globalThis.removeEventListener("unhandledrejection", this.#onRejection);
@@ -116,12 +142,6 @@ plugins:${plugins}`;
 }
 
 const PROTOTYPE = Object.getOwnPropertyNames(Object.prototype).sort();
-
-function scriptOf(seed: number): Script {
-  const { chunks } = streamOf(seed);
-  const stream = () => chunks.map((bytes) => ({ kind: "bytes" as const, bytes }));
-  return { status: 200, headers: {}, stream };
-}
 
 /** A client that waits so long for an answer waits for nothing. */
 const HUNG_MS = 60_000;
