@@ -123,12 +123,20 @@ function framesOf(stack: string): string {
 const CONTROL = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
 
 function textOf(value: string): string {
-  return CONTROL.test(value) ? JSON.stringify(value) : value;
+  return CONTROL.test(value) ? inJson(value) : value;
+}
+
+/** JSON without the line ends that it lets stand as they are. */
+function inJson(value: unknown): string {
+  return String(JSON.stringify(value)).replace(
+    /[\x7f-\x9f\u2028\u2029]/g,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function textValue(value: unknown, level: LogRecord["level"]): string {
   if (typeof value === "string") return textOf(value);
-  return isErrorFields(value) ? errorText(value, level) : JSON.stringify(value);
+  return isErrorFields(value) ? errorText(value, level) : inJson(value);
 }
 
 /** The fields that the message does not hold already. */

@@ -15,8 +15,20 @@ const encoder = new TextEncoder();
 export class BrokenEvent extends ApiError {
   /** Keeps why. */
   constructor(cause?: unknown) {
-    super("api_error", "An event of the model's answer is no JSON object: try again", { cause });
+    super("api_error", "An event of the model's answer cannot be read: try again", { cause });
   }
+}
+
+/** The member that makes an event of a known type: an object without which nobody downstream can read it. */
+const MEMBERS: ReadonlyMap<unknown, string> = new Map([
+  ["message_start", "message"],
+  ["content_block_start", "content_block"],
+  ["content_block_delta", "delta"],
+  ["message_delta", "delta"],
+]);
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function parseEvent(text: string): AnthropicEvent {
@@ -26,8 +38,10 @@ function parseEvent(text: string): AnthropicEvent {
   } catch (error) {
     throw new BrokenEvent(error);
   }
-  if (typeof value === "object" && value !== null) return value as AnthropicEvent;
-  throw new BrokenEvent();
+  if (!isObject(value)) throw new BrokenEvent();
+  const member = MEMBERS.get(value.type);
+  if (member !== undefined && !isObject(value[member])) throw new BrokenEvent();
+  return value as unknown as AnthropicEvent;
 }
 
 /** One event: its SSE name, and its data as bytes, text or object. */
@@ -68,7 +82,7 @@ export class WireEvent {
   /**
    * The event as an object. Parsed at the first call, and the same object at every other.
    *
-   * @throws {BrokenEvent} If the data is no JSON object
+   * @throws {BrokenEvent} If the data is no JSON object, or lacks what makes an event of its type
    */
   get value(): AnthropicEvent {
     this.#value ??= parseEvent(this.text);

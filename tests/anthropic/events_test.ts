@@ -1,7 +1,7 @@
 /** Server-sent events, and a message as events and back. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { WireEvent } from "../../src/anthropic/event.ts";
+import { BrokenEvent, WireEvent } from "../../src/anthropic/event.ts";
 import { expandMessage } from "../../src/anthropic/expand.ts";
 import { foldEvents } from "../../src/anthropic/fold.ts";
 import { encodeBatch, SseReader } from "../../src/anthropic/sse.ts";
@@ -220,4 +220,28 @@ for (const [what, events] of Object.entries(UNKNOWN)) {
 
 Deno.test("foldEvents() gives no message that has not ended", () => {
   assert.equal(foldEvents([START, DONE[0] as AnthropicEvent]), undefined);
+});
+
+const BROKEN = [
+  "",
+  "null",
+  "[]",
+  '"text"',
+  '{"type":"message_start"}',
+  '{"type":"message_start","message":null}',
+  '{"type":"content_block_start","index":0}',
+  '{"type":"content_block_start","index":0,"content_block":[]}',
+  '{"type":"content_block_delta","index":0,"delta":"text"}',
+  '{"type":"message_delta","usage":{}}',
+];
+for (const text of BROKEN) {
+  Deno.test(`an event cannot be read: ${text}`, () => {
+    assert.throws(() => WireEvent.fromText("any", text).value, BrokenEvent);
+    assert.equal(WireEvent.fromText("any", text).text, text);
+  });
+}
+
+Deno.test("an event of a type that is not known is read, whatever it holds", () => {
+  const value = { type: "novel", delta: 1 };
+  assert.deepEqual(WireEvent.fromText("novel", JSON.stringify(value)).value, value);
 });
