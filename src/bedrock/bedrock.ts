@@ -30,6 +30,8 @@ export interface CallOptions {
   tier: ServiceTier | undefined;
   /** Ends the call, in whatever phase. */
   signal: AbortSignal;
+  /** Milliseconds that the client still waits: no further try begins later. */
+  patienceMs: number;
   /** The exchange's log. */
   log: Log;
 }
@@ -96,7 +98,7 @@ export class Bedrock {
       ...options,
       deadlines,
       endsAt: startedAt + deadlines.totalMs,
-      retryUntil: startedAt + retryForMs,
+      retryUntil: startedAt + Math.min(retryForMs, options.patienceMs),
     };
     let failure: unknown;
     for (const candidate of this.#inOrder(target, fallbacks)) {

@@ -2,6 +2,7 @@
  * `POST /v1/messages`: the table of contents of a request's life.
  * @module
  */
+import { patienceOf } from "../anthropic/patience.ts";
 import { readBetas } from "../anthropic/request.ts";
 import { type PluginReply, runOnCall } from "../pipeline/before.ts";
 import type { Exchange } from "../pipeline/exchange.ts";
@@ -30,12 +31,22 @@ function respondOptions(
   { config, clock }: Services,
   of: Pick<RespondOptions, "exchange" | "completion" | "outer">,
 ): RespondOptions {
+  const { commit_after_s, ping_after_s } = config.limits;
+  const patienceMs = patienceOf(of.exchange.headers);
   return {
     ...of,
     clock,
-    commitAfterMs: config.limits.commit_after_s * 1_000,
-    pingAfterMs: config.limits.ping_after_s * 1_000,
+    commitAfterMs: withinPatience(commit_after_s * 1_000, patienceMs),
+    pingAfterMs: withinPatience(ping_after_s * 1_000, patienceMs),
   };
+}
+
+/** A client's word makes no timer shorter. */
+const SHORTEST_MS = 1_000;
+
+/** Half of a client's patience, where that is less: it must hear of its stream before it gives up. */
+function withinPatience(ms: number, patienceMs: number): number {
+  return Math.max(SHORTEST_MS, Math.min(ms, patienceMs / 2));
 }
 
 function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
@@ -55,5 +66,6 @@ function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
     refused: [],
     messageId: exchange.id.replace("req_", "msg_"),
   };
-  return services.bedrock.ask(question, { model, tier, signal, log });
+  const patienceMs = patienceOf(exchange.headers) - exchange.elapsed();
+  return services.bedrock.ask(question, { model, tier, signal, log, patienceMs });
 }
