@@ -82,8 +82,9 @@ export class Bedrock {
   }
 
   /**
-   * Asks the model, then its fallbacks while the failures are of the kind that another target may mend. One whose
-   * circuit is open is asked behind the others. A streamed answer is given back when its first frame has arrived: until then a failure is an HTTP status.
+   * Asks the model, then its fallbacks while the failures are of the kind that another target may mend; a fallback
+   * that cannot take the request at all is passed over. One whose circuit is open is asked behind the others. A
+   * streamed answer is given back when its first frame has arrived: until then a failure is an HTTP status.
    *
    * @throws {ApiError} What the client is to be told
    * @throws The signal's reason, if it aborts
@@ -100,7 +101,7 @@ export class Bedrock {
       endsAt: startedAt + deadlines.totalMs,
       retryUntil: startedAt + Math.min(retryForMs, options.patienceMs),
     };
-    let failure: unknown;
+    const failures = new Failures();
     for (const candidate of this.#inOrder(target, fallbacks)) {
       const chosen = options.tier === undefined || candidate !== target
         ? candidate
@@ -108,16 +109,19 @@ export class Bedrock {
       try {
         return await this.#askTarget(chosen, question, call);
       } catch (error) {
-        if (!(error instanceof BedrockError) || !error.elsewhere) throw error;
-        failure = error;
+        options.signal.throwIfAborted();
+        const own = candidate === target;
+        if (!mayGoOn(error, own) || clock.monotonic() >= call.endsAt) throw error;
+        failures.add(error, own);
+        const { exception = error.type, bedrockRequestId } = error as Partial<BedrockError>;
         options.log.warning("Model {model} failed: {exception}", {
           model: chosen.modelId,
-          exception: error.exception,
-          bedrock_request: error.bedrockRequestId,
+          exception,
+          bedrock_request: bedrockRequestId,
         });
       }
     }
-    throw failure;
+    throw failures.told;
   }
 
   /** Who is asked in turn. Looked at one by one, so that an answer of the first leaves the others' circuits alone. */
@@ -237,6 +241,27 @@ export class Bedrock {
     const batches = new BatchStream(answer.body, prepared.decoder(onTier), watch);
     await batches.open();
     return { kind: "stream", batches, facts };
+  }
+}
+
+/** Whether another target may do it: what the one that was asked for refuses is refused, what a fallback refuses is not. */
+function mayGoOn(error: unknown, own: boolean): error is ApiError {
+  return own ? error instanceof BedrockError && error.elsewhere : error instanceof ApiError;
+}
+
+/** Failures of all targets: which of them the client is told. */
+class Failures {
+  #own: ApiError | undefined;
+  #mendable: ApiError | undefined;
+
+  add(error: ApiError, own: boolean): void {
+    if (own) this.#own = error;
+    if (error instanceof BedrockError && error.retryable) this.#mendable ??= error;
+  }
+
+  /** One that passes, so that the client tries again; else that of the model that was asked for. */
+  get told(): ApiError | undefined {
+    return this.#mendable ?? this.#own;
   }
 }
 
