@@ -52,12 +52,14 @@ const RENEW_EARLY_MS = 5 * 60_000;
 const UNUSABLE_MS = 60_000;
 /** Between two tries to renew in the background. */
 const RENEW_AGAIN_MS = 10_000;
+/** What the chain says when each link of it found nothing ([T]). */
+const NOTHING_FOUND = /^Could not load credentials from any providers/;
 
 /** Opens the source that the options and the environment name. */
 export function openCredentials(options: CredentialOptions): CredentialSource {
   const token = options.env("AWS_BEARER_TOKEN_BEDROCK");
   if (token !== undefined && token !== "") return new BearerSource(token);
-  return new SigV4Source(options.provider ?? awsChain(options), options.clock);
+  return new SigV4Source(options.provider ?? awsChain(options), options);
 }
 
 /**
@@ -105,6 +107,12 @@ class BearerSource implements CredentialSource {
   }
 }
 
+/** Why, where the chain knows more than that it found nothing: a profile that is not there, a session that has ended. */
+function reasonOf(cause: unknown): string {
+  const reason = cause instanceof Error ? cause.message.replace(/\s+/g, " ").trim() : "";
+  return reason === "" || NOTHING_FOUND.test(reason) ? "" : ` (${reason})`;
+}
+
 interface Held {
   readonly authorization: Authorization & { readonly kind: "sigv4" };
   /** Unix milliseconds; Infinity for keys that do not end. */
@@ -114,13 +122,18 @@ interface Held {
 class SigV4Source implements CredentialSource {
   readonly #provider: CredentialProvider;
   readonly #clock: Clock;
+  readonly #sought: string;
   #held: Held | undefined;
   #renewal: Promise<Held> | undefined;
   #nextTryAt = 0;
 
-  constructor(provider: CredentialProvider, clock: Clock) {
+  constructor(
+    provider: CredentialProvider,
+    { clock, profile }: Pick<CredentialOptions, "clock" | "profile">,
+  ) {
     this.#provider = provider;
     this.#clock = clock;
+    this.#sought = profile === undefined ? "" : ` by the profile '${profile}'`;
   }
 
   get(): Authorization | Promise<Authorization> {
@@ -165,8 +178,9 @@ class SigV4Source implements CredentialSource {
       return held;
     } catch (cause) {
       throw new Error(
-        "Cannot sign requests as no AWS credentials were found: set AWS_BEARER_TOKEN_BEDROCK, or " +
-          "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or aws.profile, or sign in with 'aws sso login'",
+        `Cannot sign requests as no AWS credentials were found${this.#sought}: ` +
+          "set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or aws.profile, " +
+          `or sign in with 'aws sso login'${reasonOf(cause)}`,
         { cause },
       );
     }

@@ -65,7 +65,7 @@ function refusal({ log, counts }: Services, error: unknown): Response {
   const id = newRequestId();
   const { status } = toApiError(error);
   counts.add("us", status);
-  log.debug("Request not let in", { request: id, fault: "us", status });
+  log.info("Request not let in", { request: id, fault: "us", status });
   return errorResponse(error, { id, responseHeaders: new Headers() });
 }
 

@@ -44,14 +44,17 @@ export async function openDenoKvStore(
     return new DenoKvStore(await whenUnlocked(() => Deno.openKv(path)), clock);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const remedy = /disk is full|disk I\/O error/.test(reason)
-      ? "Make room on its disk, or set store.path to a file on another"
-      : "Set store.path to a file in a folder that exists and may be written";
-    throw new Error(
-      `Cannot open the store ${path}: ${reason}. ${remedy}`,
-      { cause },
-    );
+    throw new Error(`Cannot open the store ${path}: ${reason}. ${remedyOf(reason)}`, { cause });
   }
+}
+
+function remedyOf(reason: string): string {
+  if (/disk is full|disk I\/O error/.test(reason)) {
+    return "Make room on its disk, or set store.path to a file on another";
+  }
+  return /not a database|malformed/.test(reason)
+    ? "Move the file away, or put a backup in its place: a new one is made where there is none"
+    : "Set store.path to a file in a folder that exists and may be written";
 }
 
 /**

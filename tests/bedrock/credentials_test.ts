@@ -81,6 +81,14 @@ Deno.test("get() says what to do when nothing is found, and looks again the next
   assert.equal(await idOf(source.get()), "AKID2");
 });
 
+Deno.test("get() tells in one line why, where the chain knows", async () => {
+  const { source } = open([new Error("The SSO session\n  has expired")]);
+  await assert.rejects(
+    async () => await source.get(),
+    /or sign in with 'aws sso login' \(The SSO session has expired\)$/,
+  );
+});
+
 Deno.test("invalidate() forgets what AWS has refused", async () => {
   const { source } = open([{}, {}]);
   assert.equal(await idOf(source.get()), "AKID1");

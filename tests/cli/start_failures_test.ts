@@ -99,6 +99,41 @@ Deno.test("serve with a store in a folder that is not there says so", () =>
     assert.match(await refused(folder), /Cannot open the store .*nowhere\/keys\.db/);
   }));
 
+Deno.test("serve with a file that is no store says so", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/keys.db`, "This is a letter, and not a database at all.");
+    await configure(folder, "keys.db");
+    assert.match(
+      await refused(folder),
+      /Cannot open the store .*keys\.db: file is not a database\. Move the file away, or put a backup/,
+    );
+  }));
+
+Deno.test("serve with a journal that cannot be written says so", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/taken`, "");
+    await Deno.writeTextFile(
+      `${folder}/config.yaml`,
+      "listen: { port: 0 }\nstore: { use: deno_kv, path: keys.db, journal: taken }\n",
+    );
+    assert.match(
+      await refused(folder),
+      /Cannot open the journal .*taken: .*Set store\.journal to a folder that may be written/,
+    );
+  }));
+
+Deno.test("serve with a profile that is not there says which", () =>
+  inFolder(async (folder) => {
+    await Deno.writeTextFile(
+      `${folder}/config.yaml`,
+      "listen: { port: 0 }\nstore: { use: memory }\naws: { profile: nobody }\n",
+    );
+    assert.match(
+      await refused(folder, {}),
+      /no AWS credentials were found by the profile 'nobody': set AWS_BEARER_TOKEN_BEDROCK/,
+    );
+  }));
+
 Deno.test("serve without AWS credentials says what to set", () =>
   inFolder(async (folder) => {
     await Deno.writeTextFile(
@@ -107,7 +142,7 @@ Deno.test("serve without AWS credentials says what to set", () =>
     );
     assert.match(
       await refused(folder, {}),
-      /no AWS credentials were found: set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID/,
+      /no AWS credentials were found: set AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID .*login'$/m,
     );
   }));
 

@@ -48,6 +48,8 @@ Deno.test("one request more than in_flight is told at once to come again; health
     for (let at = 0; at < 20; at++) {
       await assertOverloaded(await harness.post(ask("echo", { stream: at % 2 === 0 })));
     }
+    const refused = await harness.post(ask("echo"));
+    await assertOverloaded(refused);
     const counted = await fetch(`${harness.url}/v1/messages/count_tokens`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-api-key": harness.key },
@@ -58,7 +60,10 @@ Deno.test("one request more than in_flight is told at once to come again; health
     assert.deepEqual([health.status, await health.json()], [200, { status: "ok" }]);
     assert.equal(harness.simulator.requests.length, 5);
     const lines = harness.log.filter((line) => line.includes("Overloaded"));
-    assert.equal(lines.length, 1, "refusals are logged together");
+    assert.equal(lines.length, 1, "the warning stands for all");
+    const told = harness.log.find((line) => line.includes(refused.headers.get("request-id") ?? ""));
+    const { level, properties } = JSON.parse(told ?? "{}");
+    assert.deepEqual([level, properties.fault, properties.status], ["INFO", "us", 529]);
     await letGo();
     await settled(() => admission.inFlight === 0);
     assert.equal((await harness.post(ask("echo"))).status, 200);
