@@ -10,19 +10,24 @@ import type { MessagesRequest } from "../anthropic/types.ts";
 import { compileGlob, type Glob } from "../text/glob.ts";
 import type { Config, Route } from "../config/schema.ts";
 import { familyOf } from "./model_id.ts";
+import { type ClaudeFeatures, claudeFeatures } from "./native/features.ts";
 
 const NATIVE: readonly Route[] = ["invoke", "messages", "mantle"];
 const EVERYWHERE: readonly Route[] = [...NATIVE, "converse"];
 const MANTLE: readonly Route[] = ["mantle"];
 const CONVERSE: readonly Route[] = ["converse"];
 
-/** Betas that Claude takes, and on which routes. */
-const TABLE: readonly (readonly [beta: string, routes: readonly Route[]])[] = [
+/** Betas that Claude takes: on which routes, and which models do, where not all of them. */
+const TABLE: readonly (readonly [
+  beta: string,
+  routes: readonly Route[],
+  takes?: (features: ClaudeFeatures) => boolean,
+])[] = [
   ["compact-2026-01-12", NATIVE],
   ["computer-use-2025-01-24", NATIVE],
   ["computer-use-2025-11-24", NATIVE],
   ["computer-use-*", CONVERSE],
-  ["context-1m-2025-08-07", EVERYWHERE],
+  ["context-1m-2025-08-07", EVERYWHERE, ({ longContextBeta }) => longContextBeta],
   ["context-management-2025-06-27", NATIVE],
   ["dangerous-tool-use-2026-09-03", NATIVE],
   ["effort-2025-11-24", EVERYWHERE],
@@ -80,7 +85,7 @@ const FIELDS: readonly (readonly [beta: string, field: string])[] = [
   ["dangerous-tool-use-*", "safeguards"],
 ];
 
-const table = TABLE.map(([beta, routes]) => ({ glob: compileGlob(beta), routes }));
+const table = TABLE.map(([beta, routes, takes]) => ({ glob: compileGlob(beta), routes, takes }));
 const fields = FIELDS.map(([beta, field]) => ({ glob: compileGlob(beta), field }));
 
 /** Whether a body field is one that a beta brings, and none of these betas does. */
@@ -166,7 +171,9 @@ function sentAs(
   if (action === "drop") return undefined;
   if (action !== undefined) return action === "forward" ? beta : action;
   const name = RENAME[beta] ?? beta;
-  const known = table.some(({ glob, routes }) => routes.includes(route) && glob.matches(name));
+  const known = table.some(({ glob, routes, takes }) =>
+    routes.includes(route) && glob.matches(name) && (takes?.(claudeFeatures(baseId)) ?? true)
+  );
   return known ? name : undefined;
 }
 

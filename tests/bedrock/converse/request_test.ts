@@ -67,9 +67,9 @@ Deno.test("buildConverseRequest() names the message as the client counts it, beh
 });
 
 Deno.test("buildConverseRequest() reads betas of the body too", () => {
-  const built = build(CLAUDE, { anthropic_beta: ["context-1m-2025-08-07", "skills-2025-10-02"] });
+  const built = build(CLAUDE, { anthropic_beta: ["effort-2025-11-24", "skills-2025-10-02"] });
   assert.deepEqual(built.body.additionalModelRequestFields, {
-    anthropic_beta: ["context-1m-2025-08-07"],
+    anthropic_beta: ["effort-2025-11-24"],
   });
   assert.deepEqual(built.dropped, ["skills-2025-10-02"]);
 });
