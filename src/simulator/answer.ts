@@ -12,6 +12,7 @@ import {
   object,
   ofAnthropic,
   ofConverse,
+  words,
 } from "./conversation.ts";
 import { converseAnswer, converseEvents } from "./converse_wire.ts";
 import { CoralError, validation } from "./coral.ts";
@@ -100,7 +101,7 @@ function routeOf(asked: Asked, body: Json): Route | undefined {
 
 function betasOf(asked: Asked, body: Json): string[] {
   const header = asked.request.headers.get("anthropic-beta")?.split(",") ?? [];
-  const listed = Array.isArray(body.anthropic_beta) ? body.anthropic_beta.map(String) : [];
+  const listed = Array.isArray(body.anthropic_beta) ? body.anthropic_beta.map(words) : [];
   return [...header, ...listed].map((beta) => beta.trim()).filter((beta) => beta !== "");
 }
 

@@ -39,6 +39,11 @@ export function objects(value: unknown): readonly Json[] {
     : [];
 }
 
+/** Any value in words, as refusals name it. `String` has none for an object whose `toString` is a member. */
+export function words(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value) ?? "undefined";
+}
+
 /** A JSON object, or an empty one. */
 export function object(value: unknown): Json {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {};
@@ -81,7 +86,7 @@ export function ofConverse(body: Json): Conversation {
     tools: objects(config.tools).filter((tool) => tool.toolSpec !== undefined).map((
       { toolSpec },
     ) => ({
-      name: String(object(toolSpec).name),
+      name: words(object(toolSpec).name),
       schema: object(object(object(toolSpec).inputSchema).json),
     })),
     mustCall: choice.any !== undefined || choice.tool !== undefined,
@@ -89,7 +94,7 @@ export function ofConverse(body: Json): Conversation {
       const { text, signature } = object(object(block.reasoningContent).reasoningText);
       return block.reasoningContent === undefined || text === undefined
         ? []
-        : [{ text: String(text), signature: String(signature ?? "") }];
+        : [{ text: words(text), signature: words(signature ?? "") }];
     }),
     body,
     size: sizeOf(body),
@@ -115,15 +120,15 @@ export function ofAnthropic(body: Json): Conversation {
       ? undefined
       : results.map((result) => textOf(contentOf(result))).join("\n"),
     tools: objects(body.tools).map(({ name, input_schema }) => ({
-      name: String(name),
+      name: words(name),
       schema: object(input_schema),
     })),
     mustCall: choice.type === "any" || choice.type === "tool",
     replayed: messages.flatMap(contentOf).filter(({ type }) => type === "thinking").map((
       { thinking, signature },
     ) => ({
-      text: String(thinking),
-      signature: String(signature ?? ""),
+      text: words(thinking),
+      signature: words(signature ?? ""),
     })),
     body,
     size: sizeOf(body),

@@ -4,7 +4,7 @@
  * Source: Bedrock API reference, Converse; exact wording as recorded.
  * @module
  */
-import { type Conversation, type Json, object, objects } from "./conversation.ts";
+import { type Conversation, type Json, object, objects, words } from "./conversation.ts";
 import { validation } from "./coral.ts";
 import { checkCachePoints } from "./strict_cache.ts";
 import { checkFamily } from "./strict_families.ts";
@@ -57,9 +57,11 @@ function checkTools(body: Json, modelId: string): void {
         "The model returned the following errors: tools.0.custom.strict: Extra inputs are not permitted",
       );
     }
-    if (!/^[a-zA-Z0-9_-]{1,64}$/.test(String(name))) {
+    if (!/^[a-zA-Z0-9_-]{1,64}$/.test(words(name))) {
       throw validation(
-        `Value '${name}' at 'toolSpec.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+`,
+        `Value '${
+          words(name)
+        }' at 'toolSpec.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+`,
       );
     }
     if (description === "") {
@@ -86,7 +88,9 @@ function checkInference(body: Json): void {
   }
   if (maxTokens !== undefined && !(Number(maxTokens) >= 1)) {
     throw validation(
-      `Value '${maxTokens}' at 'inferenceConfig.maxTokens' failed to satisfy constraint: Member must have value greater than or equal to 1`,
+      `Value '${
+        words(maxTokens)
+      }' at 'inferenceConfig.maxTokens' failed to satisfy constraint: Member must have value greater than or equal to 1`,
     );
   }
 }
@@ -129,7 +133,7 @@ export function checkConverse(
   checkMedia(objects(body.messages));
   checkPlainResults(body, base);
   for (const [key, value] of Object.entries(object(body.requestMetadata))) {
-    if (!/^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(`${value}`)) {
+    if (!/^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/.test(words(value))) {
       throw validation(`Value at 'requestMetadata.${key}' failed to satisfy constraint`);
     }
   }
@@ -147,7 +151,7 @@ export function checkConverse(
     modelId: base,
     messages: objects(body.messages),
     thinking,
-    forced: conversation.mustCall || /^(any|tool)$/.test(String(object(tool_choice).type)),
+    forced: conversation.mustCall || /^(any|tool)$/.test(words(object(tool_choice).type)),
     temperature,
     topP,
     topK: top_k,

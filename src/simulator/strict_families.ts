@@ -4,7 +4,7 @@
  * Source: live probes of families; the catalog's descriptions of their fields; exact wording as recorded.
  * @module
  */
-import { type Json, object, objects } from "./conversation.ts";
+import { type Json, object, objects, words } from "./conversation.ts";
 import { CoralError, validation } from "./coral.ts";
 
 /** A Converse body, as far as families differ in it. */
@@ -101,9 +101,7 @@ const ROWS: readonly Row[] = [
     models: OLD_MISTRAL,
     refuses: ({ blocks }) =>
       blocks.flatMap(({ toolUse, toolResult }) => [toolUse, toolResult])
-        .some((one) =>
-          one !== undefined && !/^[a-zA-Z0-9]{9}$/.test(String(object(one).toolUseId))
-        ),
+        .some((one) => one !== undefined && !/^[a-zA-Z0-9]{9}$/.test(words(object(one).toolUseId))),
     message:
       "The model returned the following errors: Tool call id must be a-z, A-Z, 0-9, with a length of 9.",
   },
@@ -174,7 +172,7 @@ function checkFields(additional: Json, modelId: string): void {
     throw validation("The model returned the following errors: reasoning: Input should be 'high'");
   }
   const betas = Array.isArray(additional.anthropic_beta) ? additional.anthropic_beta : [];
-  if (!betas.every((beta) => CONVERSE_BETAS.test(String(beta)))) {
+  if (!betas.every((beta) => CONVERSE_BETAS.test(words(beta)))) {
     throw validation("The model returned the following errors: invalid beta flag");
   }
 }

@@ -4,7 +4,7 @@
  * Source: Bedrock API reference, ImageBlock and DocumentBlock; exact wording as recorded.
  * @module
  */
-import { type Json, object, objects } from "./conversation.ts";
+import { type Json, object, objects, words } from "./conversation.ts";
 import { validation } from "./coral.ts";
 
 const MOST_IMAGES = 20;
@@ -13,22 +13,24 @@ const DOCUMENT_FORMATS = /^(pdf|csv|doc|docx|xls|xlsx|html|txt|md)$/;
 const DOCUMENT_NAME = /^(?!.*\s\s)[a-zA-Z0-9\s\-()[\]]{1,200}$/;
 
 function checkImage(image: Json): void {
-  if (!/^(png|jpeg|gif|webp)$/.test(String(image.format))) {
+  if (!/^(png|jpeg|gif|webp)$/.test(words(image.format))) {
     throw validation(
-      `Value '${image.format}' at 'image.format' failed to satisfy constraint: Member must satisfy enum value set: [png, jpeg, gif, webp]`,
+      `Value '${
+        words(image.format)
+      }' at 'image.format' failed to satisfy constraint: Member must satisfy enum value set: [png, jpeg, gif, webp]`,
     );
   }
 }
 
 function checkDocument(document: Json): void {
-  if (!DOCUMENT_NAME.test(String(document.name))) {
+  if (!DOCUMENT_NAME.test(words(document.name))) {
     throw validation(
       "The document file name can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, and square brackets. The name can't contain more than one consecutive whitespace character.",
     );
   }
-  if (document.format !== undefined && !DOCUMENT_FORMATS.test(String(document.format))) {
+  if (document.format !== undefined && !DOCUMENT_FORMATS.test(words(document.format))) {
     throw validation(
-      `Value '${document.format}' at 'document.format' failed to satisfy constraint`,
+      `Value '${words(document.format)}' at 'document.format' failed to satisfy constraint`,
     );
   }
   const { bytes } = object(document.source);
@@ -59,7 +61,7 @@ export function checkMedia(messages: readonly Json[]): void {
         checkImage(object(image));
       }
       if (document === undefined) continue;
-      names.push(String(object(document).name));
+      names.push(words(object(document).name));
       checkDocument(object(document));
     }
     const bare = outer.some(({ document }) => document !== undefined) &&

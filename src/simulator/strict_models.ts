@@ -4,7 +4,7 @@
  * Source: Anthropic's per-model 400s; live probes of families.
  * @module
  */
-import { type Json, object, objects } from "./conversation.ts";
+import { type Json, object, objects, words } from "./conversation.ts";
 import { validation } from "./coral.ts";
 
 /** Models that take no last message of the assistant's. */
@@ -133,9 +133,11 @@ export function checkBetaFields(body: Json, modelId: string, betas: readonly str
     }
   });
   const check = (block: Json, path: string): void => {
-    const beta = BLOCK_BETAS[String(block.type)];
+    const beta = BLOCK_BETAS[words(block.type)];
     if (beta !== undefined && !sent(beta)) {
-      throw validation(`${path}: Input tag '${block.type}' found using 'type' does not match any`);
+      throw validation(
+        `${path}: Input tag '${words(block.type)}' found using 'type' does not match any`,
+      );
     }
     objects(block.content).forEach((inner, at) => check(inner, `${path}.content.${at}`));
   };

@@ -4,7 +4,7 @@
  * Source: Bedrock User Guide, Anthropic Claude Messages API; exact wording as recorded.
  * @module
  */
-import { type Conversation, type Json, object, objects } from "./conversation.ts";
+import { type Conversation, type Json, object, objects, words } from "./conversation.ts";
 import { validation } from "./coral.ts";
 import { checkMarks } from "./strict_cache.ts";
 import { checkBetaFields, checkModel, takesFormats } from "./strict_models.ts";
@@ -102,7 +102,7 @@ function checkMessages(body: Json, modelId: string): void {
 }
 
 function checkBlock(block: Json, path: string): void {
-  if (block.type === "text" && String(block.text).trim() === "") {
+  if (block.type === "text" && words(block.text).trim() === "") {
     throw validation(`${path}: text content blocks must contain non-whitespace text`);
   }
   if ("scope" in object(block.cache_control)) {
@@ -110,7 +110,7 @@ function checkBlock(block: Json, path: string): void {
   }
   const source = object(block.source);
   if (source.type === "url" || source.type === "file") {
-    throw validation(`${path}.source: Input tag '${source.type}' is not supported`);
+    throw validation(`${path}.source: Input tag '${words(source.type)}' is not supported`);
   }
 }
 
@@ -136,8 +136,8 @@ export function checkNative(
   checkBetas(betas, route);
   checkMessages(body, modelId);
   for (const [index, tool] of objects(body.tools).entries()) {
-    if (SERVER_TOOL.test(String(tool.type))) {
-      throw validation(`tools.${index}: tool type '${tool.type}' is not supported`);
+    if (SERVER_TOOL.test(words(tool.type))) {
+      throw validation(`tools.${index}: tool type '${words(tool.type)}' is not supported`);
     }
     if (route === "invoke" && tool.eager_input_streaming !== undefined) {
       throw validation(

@@ -4,7 +4,7 @@
  * Source: Bedrock API reference, Message and ContentBlock; exact wording as recorded.
  * @module
  */
-import { type Json, object, objects } from "./conversation.ts";
+import { type Json, object, objects, words } from "./conversation.ts";
 import { validation } from "./coral.ts";
 
 const BLOCKS = new Set([
@@ -47,13 +47,17 @@ function checkBlock(block: Json, role: unknown): void {
   }
   const { name, toolUseId, input } = object(block.toolUse);
   if (block.toolUse !== undefined) {
-    if (!/^[a-zA-Z0-9_-]{1,64}$/.test(String(name))) {
+    if (!/^[a-zA-Z0-9_-]{1,64}$/.test(words(name))) {
       throw validation(
-        `Value '${name}' at 'toolUse.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+`,
+        `Value '${
+          words(name)
+        }' at 'toolUse.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+`,
       );
     }
-    if (!/^[a-zA-Z0-9_.:-]{1,64}$/.test(String(toolUseId))) {
-      throw validation(`Value '${toolUseId}' at 'toolUse.toolUseId' failed to satisfy constraint`);
+    if (!/^[a-zA-Z0-9_.:-]{1,64}$/.test(words(toolUseId))) {
+      throw validation(
+        `Value '${words(toolUseId)}' at 'toolUse.toolUseId' failed to satisfy constraint`,
+      );
     }
     if (typeof input !== "object" || input === null || Array.isArray(input)) {
       throw validation(
@@ -88,7 +92,7 @@ export function checkTurns(messages: readonly Json[], modelId: string): void {
     const systemTurn = message.role === "system" && TAKES_SYSTEM.test(modelId);
     if (message.role !== "user" && message.role !== "assistant" && !systemTurn) {
       throw validation(
-        `Value '${message.role}' at 'messages.${
+        `Value '${words(message.role)}' at 'messages.${
           index + 1
         }.member.role' failed to satisfy constraint`,
       );
