@@ -60,7 +60,12 @@ async function serve(options: ServeOptions): Promise<void> {
     ? await openServing({ config: options.config, loaded, listen })
     : await serveByWorkers(workers, { options, listen, log });
   const stopped = interrupted(); // who reads the next line may stop us at once
-  announce(serving.facts, { workers, hostname: listen.hostname, log });
+  announce(serving.facts, {
+    workers,
+    hostname: listen.hostname,
+    keysCanBeMade: config.store.use !== "memory",
+    log,
+  });
   let files = filesOf(loaded);
   const stopWatching = await watchConfig({
     files: () => files,
@@ -141,7 +146,12 @@ function isLoopback(hostname: string): boolean {
 
 function announce(
   { url, store, keys, plugins, credentials, region }: StartFacts,
-  { workers, hostname, log }: { workers: number; hostname: string; log: Log },
+  { workers, hostname, keysCanBeMade, log }: {
+    workers: number;
+    hostname: string;
+    keysCanBeMade: boolean;
+    log: Log;
+  },
 ): void {
   log.info("Listening on {url}", {
     url,
@@ -160,6 +170,10 @@ function announce(
   if (!plugins.includes("auth")) {
     log.warning("No auth plugin is listed: anybody who can reach the port is served");
   } else if (keys === 0) {
-    log.warning("There are no keys yet: make one with 'outcrop keys create --name me'");
+    log.warning(
+      keysCanBeMade
+        ? "There are no keys yet: make one with 'outcrop keys create --name me'"
+        : "There are no keys, and no command can make one in 'store: memory': use deno_kv or dynamodb, or auth's master_key",
+    );
   }
 }

@@ -54,3 +54,14 @@ for (const plugins of ["[{ use: auth, with: { required: false } }]", "[]"]) {
     assert.match(log, ANYBODY);
   });
 }
+
+Deno.test("a gateway that nobody has a key to says what can be done about it", async () => {
+  const { log } = await started([], "");
+  assert.match(log, /wrn There are no keys, and no command can make one in 'store: memory'/);
+  assert.doesNotMatch(log, /make one with/);
+  await inFolder("", async (folder) => {
+    const server = await serve(["--port", "0"], { folder, env: ENV });
+    assert.equal(await server.stop(), 0, server.log());
+    assert.match(server.log(), /wrn There are no keys yet: make one with 'outcrop keys create/);
+  });
+});
