@@ -131,6 +131,9 @@ export async function withHarness(
   const harness = await startHarness(options);
   try {
     await test(harness);
+  } catch (error) {
+    harness.gateway.services.admission.endAll(); // what a failed test has left open would be waited for
+    throw error;
   } finally {
     await harness.close();
   }
