@@ -7,6 +7,7 @@ import { ConfigError } from "../config/load.ts";
 import { nearest } from "../text/nearest.ts";
 import { checkCommand } from "./check.ts";
 import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
 import { CommandFailure } from "./failure.ts";
 import { initCommand } from "./init.ts";
 import { keysCommand } from "./keys.ts";
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
       demoCommand(),
       initCommand(),
       checkCommand(),
+      doctorCommand(),
       keysCommand(),
       modelsCommand(),
       usageCommand(),
