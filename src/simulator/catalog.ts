@@ -65,10 +65,16 @@ const APPLICATIONS = [["sim0claude", "anthropic.claude-opus-5-5"], ["sim0qwen", 
   type: "APPLICATION",
 }));
 
+/** The application profile of an ARN: the simulator is every region of every partition. */
+function applicationOf(arn: string): typeof APPLICATIONS[number] | undefined {
+  const [, id] = /^arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d+:application-inference-profile\/(.+)$/
+    .exec(arn) ?? [];
+  return APPLICATIONS.find(({ inferenceProfileId }) => inferenceProfileId === id);
+}
+
 /** The foundation model that an id in a path stands for: an application profile's, else the id itself. */
 export function foundationOf(modelId: string): string {
-  const profile = APPLICATIONS.find(({ inferenceProfileArn }) => inferenceProfileArn === modelId);
-  return profile?.models[0]?.modelArn.split("/").at(-1) ?? modelId;
+  return applicationOf(modelId)?.models[0]?.modelArn.split("/").at(-1) ?? modelId;
 }
 
 const SYSTEM_DEFINED = CLAUDE.flatMap((name) =>
@@ -109,9 +115,10 @@ export function controlPlane(path: string, query: URLSearchParams): unknown {
     if (found !== undefined) return { modelDetails: found };
   } else {
     if (id === undefined) return page(query);
-    const found = PROFILES.find((profile) =>
-      profile.inferenceProfileId === id || profile.inferenceProfileArn === id
-    );
+    const found = applicationOf(id) ??
+      PROFILES.find((profile) =>
+        profile.inferenceProfileId === id || profile.inferenceProfileArn === id
+      );
     if (found !== undefined) return found;
   }
   throw new CoralError("ResourceNotFoundException", `The requested resource ${id} is not found`);

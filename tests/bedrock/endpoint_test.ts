@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import { bedrockHosts } from "../../src/bedrock/endpoint.ts";
+import { SIMULATOR_BEARER_TOKEN } from "../../src/simulator/simulator.ts";
+import { withHarness } from "../harness.ts";
 
 const REGIONS = [
   "us-east-1",
@@ -58,4 +60,31 @@ Deno.test("bedrockHosts() takes an endpoint in the place of all hosts, or of one
     ...bedrockHosts("us-east-1", null),
     runtime: bare,
   });
+});
+
+Deno.test("an endpoint with a path of its own is called below it", async () => {
+  let inner = "";
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    return pathname.startsWith("/bedrock/")
+      ? fetch(inner + pathname.slice("/bedrock".length), request)
+      : new Response(null, { status: 404 });
+  });
+  const { port } = server.addr as Deno.NetAddr;
+  // The box in between changes the path, and with it what a signature would say of it: an API key is none.
+  const options = {
+    endpoint: `http://127.0.0.1:${port}/bedrock/`,
+    bearer: SIMULATOR_BEARER_TOKEN,
+  };
+  await withHarness(options, async ({ post, simulator }) => {
+    inner = simulator.url;
+    const answer = await post({
+      model: "claude-opus-5-5",
+      max_tokens: 10,
+      messages: [{ role: "user", content: "hi" }],
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    assert.equal(simulator.requests.at(-1)?.path, "/model/us.anthropic.claude-opus-5-5/invoke");
+  });
+  await server.shutdown();
 });

@@ -1,5 +1,6 @@
 /** Application inference profiles: which model they stand for is asked once. */
 import assert from "node:assert/strict";
+import { parseScript } from "../../src/simulator/simulator.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, withHarness } from "../harness.ts";
 
@@ -72,5 +73,46 @@ Deno.test("an ARN is called in its own region", async () => {
     assert.equal(models.resolve(arn).target.region, "eu-west-1");
     assert.equal(models.resolve("claude-opus-5-5").target.region, "us-east-1");
     return Promise.resolve();
+  });
+});
+
+for (
+  const [partition, region] of [
+    ["aws", "eu-west-1"],
+    ["aws-us-gov", "us-gov-east-1"],
+    ["aws-cn", "cn-north-1"],
+  ]
+) {
+  Deno.test(`a profile of ${partition} is asked for and called in its own region, ${region}`, async () => {
+    await withHarness({}, async (harness) => {
+      const arn =
+        `arn:${partition}:bedrock:${region}:123456789012:application-inference-profile/sim0claude`;
+      const answer = await ask(harness, arn);
+      assert.equal(answer.status, 200, await answer.text());
+      const signedFor = harness.simulator.requests.map(({ method, headers }) => [
+        method,
+        /\/\d{8}\/([^/]+)\//.exec(headers.get("authorization") ?? "")?.[1],
+      ]);
+      assert.deepEqual(signedFor, [["GET", region], ["POST", region]]);
+    });
+  });
+}
+
+Deno.test("a fallback that is a profile goes by the model it stands for, which is asked for before", async () => {
+  const config = `models: { aliases: { ours: { model: qwen.qwen3-32b-v1:0, fallback: [theirs] }, ` +
+    `theirs: "${ARN}sim0claude" } }\n`;
+  await withHarness({ config }, async (harness) => {
+    harness.simulator.script(parseScript({
+      status: 403,
+      headers: { "x-amzn-errortype": "AccessDeniedException" },
+      json: { message: "You don't have access to the model with the specified model ID." },
+    }));
+    const answer = await ask(harness, "ours");
+    assert.equal(answer.status, 200, await answer.text());
+    assert.equal(asks(harness).length, 1);
+    assert.deepEqual(calls(harness), [
+      "/model/qwen.qwen3-32b-v1%3A0/converse",
+      `/model/${encodeURIComponent(`${ARN}sim0claude`)}/invoke`,
+    ]);
   });
 });
