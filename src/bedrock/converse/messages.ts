@@ -6,6 +6,7 @@
  * @module
  */
 import { ApiError } from "../../anthropic/error.ts";
+import { foldCompactions } from "../../anthropic/fold_compaction.ts";
 import { foldSystemMessages, withoutCleared } from "../../anthropic/fold_system.ts";
 import type { CacheControl, ContentBlock, InputMessage } from "../../anthropic/types.ts";
 import { toConverseCitation } from "./citations.ts";
@@ -247,7 +248,7 @@ export function converseMessages(
   // Folding leaves user and assistant messages as they are: errors name their place in the body.
   const places = new Map(messages.map((message, index) => [message, index]));
   const turns: ConverseMessage[] = [];
-  const shown = withoutCleared(messages);
+  const shown = withoutCleared(foldCompactions(messages));
   const { systemTurns, prefill } = translation.quirks;
   const told = systemTurns ? shown : foldSystemMessages(shown);
   told.forEach((message, index) => {

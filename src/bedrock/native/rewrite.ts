@@ -4,6 +4,7 @@
  * @module
  */
 import { foldSystemMessages, withoutCleared } from "../../anthropic/fold_system.ts";
+import { foldCompactions } from "../../anthropic/fold_compaction.ts";
 import { foldDeferred } from "../../anthropic/fold_deferred.ts";
 import { foldToolChanges } from "../../anthropic/fold_tools.ts";
 import { withoutDisplay } from "../../anthropic/thinking.ts";
@@ -151,7 +152,8 @@ class Rewriter {
       : foldDeferred(changed);
     for (const name of dropped) this.dropped.add(name);
     const clears = systemMessages && this.sent("mid-conversation-system-clear-at-");
-    const shown = clears ? body.messages : withoutCleared(body.messages);
+    const whole = this.sent("compact-") ? body.messages : foldCompactions(body.messages);
+    const shown = clears ? whole : withoutCleared(whole);
     const messages = systemMessages ? shown : foldSystemMessages(shown);
     return messages === body.messages ? body : { ...body, messages };
   }
