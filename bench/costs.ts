@@ -3,8 +3,8 @@
  * budgets come from simulations, batches from the ledger's own code, their units from what the store sends.
  * @module
  */
-import { fillBatch, type Posting } from "../src/ledger/batch.ts";
-import { FULL, GATHER_MS } from "../src/ledger/poster.ts";
+import { BatchFill } from "../src/ledger/batch.ts";
+import { GATHER_MS } from "../src/ledger/poster.ts";
 import { between, seededRandom } from "../src/simulator/random.ts";
 import { type Units, unitsOf } from "./dynamodb_units.ts";
 import type { LeaseRow } from "./lease_table.ts";
@@ -65,18 +65,18 @@ async function batches(
 ): Promise<Units & { requests: number }> {
   const random = seededRandom(1);
   // The first waits for those that come in the time after it, or until they are enough.
-  const waiting = Math.max(1, Math.min(Math.round(1 + perSecond * GATHER_MS / 1_000), FULL));
+  const waiting = Math.max(1, Math.round(1 + perSecond * GATHER_MS / 1_000));
   let requests = 0;
   const sizeOf = (partition: string) => partition.startsWith("plugin.budget/") ? budgetBytes : 0;
   const units = await unitsOf(sizeOf, async (store) => {
     for (let at = 0; at < BATCHES; at++) {
-      const postings: Posting[] = Array.from({ length: waiting }, (_, number) => {
+      const fill = new BatchFill(store.batchLimits);
+      for (let number = 0; number < waiting && !fill.isFull; number++) {
         const writes = postingOf(requests + number, `key_${between(random, 0, keys - 1)}`);
-        return { number, writes, size: 0 };
-      });
-      const { count, writes } = fillBatch(postings);
-      requests += count;
-      await store.apply(crypto.randomUUID(), writes, { expiresAt: Date.now() + 60_000 });
+        fill.take({ number, writes, size: 0 });
+      }
+      requests += fill.count;
+      await store.apply(crypto.randomUUID(), fill.writes, { expiresAt: Date.now() + 60_000 });
     }
   });
   return { ...units, requests };

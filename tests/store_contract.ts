@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Entry, JsonValue, ListOptions, Store } from "../src/storage/store.ts";
+import { batchContract } from "./batch_contract.ts";
 import { countersContract } from "./counters_contract.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { checkAsyncProperty } from "./seed.ts";
@@ -164,55 +165,6 @@ export function storeContract(name: string, open: OpenStore): void {
     assert.deepEqual(await store.add(["p", "count"], { n: 1 }), { n: 1 });
   });
 
-  test("apply() writes all of a batch, once for its id", async (store, clock) => {
-    const writes = [
-      { key: ["p", "a"] as const, put: { n: 1 }, expiresAt: clock.now() + 5_000 },
-      { key: ["p", "count"] as const, add: { n: 2 } },
-    ];
-    const expiresAt = clock.now() + 10_000;
-    await store.add(["p", "count"], { n: 1 });
-    assert.equal(await store.apply("batch", writes, { expiresAt }), true);
-    assert.equal(await store.apply("batch", writes, { expiresAt }), false);
-    assert.equal(await store.apply("other", writes.slice(1), { expiresAt }), true);
-    assert.deepEqual((await store.get(["p", "a"]))?.value, { n: 1 });
-    assert.equal((await store.get(["p", "a"]))?.expiresAt, clock.now() + 5_000);
-    assert.deepEqual((await store.get(["p", "count"]))?.value, { n: 5 });
-    clock.advance(10_000);
-    assert.equal(await store.apply("batch", writes.slice(1), { expiresAt: expiresAt * 2 }), true);
-    assert.deepEqual((await store.get(["p", "count"]))?.value, { n: 7 });
-  });
-
-  test(
-    "apply() of one id by twenty at once happens once; of twenty ids, each once",
-    async (store, clock) => {
-      const batch = [{ key: ["p", "count"] as const, add: { n: 1 } }];
-      const options = { expiresAt: clock.now() + 1_000 };
-      const apply = (id: string) => store.apply(id, batch, options);
-      const same = await Promise.all(Array.from({ length: 20 }, () => apply("one")));
-      assert.equal(same.filter((applied) => applied).length, 1);
-      await Promise.all(Array.from({ length: 20 }, (_, n) => apply(`id ${n}`)));
-      assert.deepEqual((await store.get(["p", "count"]))?.value, { n: 21 });
-    },
-  );
-
-  test("apply() writes nothing of a batch in which one write cannot be", async (store, clock) => {
-    const options = { expiresAt: clock.now() + 1_000 };
-    await store.add(["p", "full"], { n: Number.MAX_SAFE_INTEGER });
-    const writes = [
-      { key: ["p", "a"] as const, put: 1 },
-      { key: ["p", "full"] as const, add: { n: 1 } },
-    ];
-    await assert.rejects(store.apply("batch", writes, options), RangeError);
-    assert.equal(await store.get(["p", "a"]), undefined);
-    const twice = [writes[0], writes[0]].filter((write) => write !== undefined);
-    await assert.rejects(store.apply("batch", twice, options), RangeError);
-    assert.equal(await store.apply("batch", writes.slice(0, 1), options), true);
-    const many = Array.from({ length: 51 }, (_, n) => ({ key: ["p", `${n}`] as const, put: n }));
-    await assert.rejects(store.apply("many", many, options), RangeError);
-    assert.equal(await store.apply("many", many.slice(1), options), true);
-    assert.equal((await store.get(["p", "50"]))?.value, 50);
-  });
-
   test("list() is in order of UTF-8 bytes, where UTF-16 units would be wrong", async (store) => {
     const wanted = ["A", "a", "a!", "ab", "é", "\u{ffff}", "🌍", "🌍a"];
     for (const sort of wanted.toReversed()) await store.put(["p", sort], sort);
@@ -278,6 +230,7 @@ export function storeContract(name: string, open: OpenStore): void {
     );
   });
 
+  batchContract(test);
   countersContract(test);
 
   test("after close() every call rejects", async (store) => {

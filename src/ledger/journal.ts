@@ -12,7 +12,7 @@
 import { setImmediate } from "node:timers";
 import type { CancelTimer, Clock } from "../clock.ts";
 import { type Log, MinuteLog } from "../log.ts";
-import type { StoreWrite } from "../storage/store.ts";
+import type { BatchLimits, StoreWrite } from "../storage/store.ts";
 import type { Posting } from "./batch.ts";
 import type { JournalFolder } from "./folder.ts";
 import { Segment } from "./segment.ts";
@@ -34,6 +34,8 @@ export interface JournalOptions {
   readonly clock: Clock;
   /** The log. */
   readonly log: Log;
+  /** What the store takes at once. */
+  readonly limits: BatchLimits;
   /** Told when postings have been noted. */
   readonly onNoted: () => void;
 }
@@ -51,6 +53,7 @@ export class Journal {
   readonly #folder: JournalFolder;
   readonly #clock: Clock;
   readonly #log: MinuteLog;
+  readonly #limits: BatchLimits;
   readonly #onNoted: () => void;
   /** What is not in the store yet, in the order in which it is sent. */
   readonly #segments: Segment[] = [];
@@ -61,10 +64,11 @@ export class Journal {
   #diskFailedAt = -Infinity;
 
   /** Writes nothing yet. */
-  constructor({ folder, clock, log, onNoted }: JournalOptions) {
+  constructor({ folder, clock, log, limits, onNoted }: JournalOptions) {
     this.#folder = folder;
     this.#clock = clock;
     this.#log = new MinuteLog(log, clock);
+    this.#limits = limits;
     this.#onNoted = onNoted;
   }
 
@@ -146,7 +150,7 @@ export class Journal {
 
   #newSegment(): Segment {
     const name = `${this.#folder.instance}-${this.#made++}`;
-    const segment = this.#onDisk(name) ?? Segment.inMemory(name);
+    const segment = this.#onDisk(name) ?? Segment.inMemory(name, this.#limits);
     this.#segments.push(segment);
     this.#forgetSome();
     return segment;
@@ -155,7 +159,7 @@ export class Journal {
   #onDisk(name: string): Segment | undefined {
     if (this.#clock.monotonic() - this.#diskFailedAt < DISK_RETRY_MS) return undefined;
     try {
-      return Segment.create(this.#folder.path, name);
+      return Segment.create(this.#folder.path, name, this.#limits);
     } catch (error) {
       this.#tellDisk(error);
       return undefined;

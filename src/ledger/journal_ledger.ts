@@ -5,7 +5,7 @@
  */
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import type { Store, StoreWrite } from "../storage/store.ts";
+import type { BatchLimits, Store, StoreWrite } from "../storage/store.ts";
 import { checkPosting } from "./batch.ts";
 import { type Claim, JournalFolder } from "./folder.ts";
 import { Journal } from "./journal.ts";
@@ -39,6 +39,7 @@ export class JournalLedger implements Ledger {
   readonly #journal: Journal;
   readonly #overflow: Overflow;
   readonly #poster: Poster;
+  readonly #limits: BatchLimits;
   readonly #clock: Clock;
   readonly #log: Log;
   /** What was taken over, and how many segments of it are left. */
@@ -53,7 +54,9 @@ export class JournalLedger implements Ledger {
     this.#folder = folder;
     this.#clock = clock;
     this.#log = log;
-    this.#journal = new Journal({ folder, clock, log, onNoted: () => this.#poster.kick() });
+    this.#limits = store.batchLimits;
+    const onNoted = () => this.#poster.kick();
+    this.#journal = new Journal({ folder, clock, log, limits: this.#limits, onNoted });
     this.#overflow = new Overflow({ journal: this.#journal, mostBytes, clock, log });
     this.#poster = new Poster({
       journal: this.#journal,
@@ -128,7 +131,9 @@ export class JournalLedger implements Ledger {
   async #adopt(): Promise<void> {
     const claims = await this.#folder.claimOrphans();
     for (const claim of claims) {
-      const segments = claim.segments.map((name) => Segment.existing(this.#folder.path, name));
+      const segments = claim.segments.map((name) =>
+        Segment.existing(this.#folder.path, name, this.#limits)
+      );
       if (segments.length === 0) {
         await claim.release();
         continue;

@@ -8,7 +8,7 @@
  */
 import type { CancelTimer, Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { MOST_WRITES, type StoreWrite } from "../storage/store.ts";
+import { type BatchLimits, MOST_WRITES, type StoreWrite } from "../storage/store.ts";
 import { MergedWrites } from "./batch.ts";
 import type { Journal } from "./journal.ts";
 
@@ -19,7 +19,7 @@ const LOOK_MS = 10_000;
 /** Postings that stand in memory alone, where the disk takes none. */
 const MOST_IN_MEMORY = 16_000_000;
 /** Sums in memory: clients can make up names without end. */
-const MOST_SUMS = 10_000;
+const MOST_SUMS: BatchLimits = { writes: 10_000, sums: 10_000, keyBytes: Infinity };
 const DROPPED_DAYS_MS = 400 * 86_400_000;
 
 /** What it needs. */

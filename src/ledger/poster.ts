@@ -17,8 +17,6 @@ import type { Batch, Segment } from "./segment.ts";
 export const REMEMBERED_MS = 30 * 86_400_000;
 /** Postings wait so long for others to be sent with. */
 export const GATHER_MS = 250;
-/** So many are a batch: most hold a write of their own, and share others. */
-export const FULL = 40;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 10_000;
 /** A store that has not answered by then is asked again. */
@@ -81,8 +79,7 @@ export class Poster {
   /** Tells that there is something to send: it goes soon, or at once where it fills a batch. */
   kick(): void {
     if (this.#running !== undefined || this.#stopped || this.#failures > 0) return;
-    const waiting = this.#journal.segments.reduce((sum, segment) => sum + segment.waiting, 0);
-    if (waiting >= FULL) void this.#run();
+    if (this.#journal.segments.some(({ isFull }) => isFull)) void this.#run();
     else if (this.#next() !== undefined) this.#schedule(GATHER_MS);
   }
 
@@ -171,7 +168,7 @@ export class Poster {
 
   /** Whether what is left may wait for more. */
   #mayGather(segment: Segment): boolean {
-    return this.#journal.isActive(segment) && segment.waiting < FULL && this.#waiters.size === 0 &&
+    return this.#journal.isActive(segment) && !segment.isFull && this.#waiters.size === 0 &&
       segment.left === segment.waiting;
   }
 

@@ -5,8 +5,8 @@
  * has come. A segment without a file stands in memory alone.
  * @module
  */
-import type { StoreWrite } from "../storage/store.ts";
-import { fillBatch, type Posting, remakeBatch } from "./batch.ts";
+import type { BatchLimits, StoreWrite } from "../storage/store.ts";
+import { BatchFill, type Posting, remakeBatch } from "./batch.ts";
 import { decodeLines, encodeLine, JOURNAL_VERSION, type Line } from "./line.ts";
 import { SegmentFile } from "./segment_file.ts";
 
@@ -44,14 +44,19 @@ export class Segment {
   closed = false;
   readonly #file: SegmentFile | undefined;
   #numbered = 0;
+  readonly #limits: BatchLimits;
   #waiting: Posting[] = [];
+  /** The first of them, as the next batch. */
+  #fill: BatchFill;
   #open: Batch[] = [];
   #held = 0;
   #loaded = true;
 
-  private constructor(name: string, file: SegmentFile | undefined) {
+  private constructor(name: string, file: SegmentFile | undefined, limits: BatchLimits) {
     this.name = name;
     this.#file = file;
+    this.#limits = limits;
+    this.#fill = new BatchFill(limits);
   }
 
   /**
@@ -59,20 +64,20 @@ export class Segment {
    *
    * @throws {Error} If the file cannot be made or written
    */
-  static create(folder: string, name: string): Segment {
-    const segment = new Segment(name, SegmentFile.create(segmentPath(folder, name)));
+  static create(folder: string, name: string, limits: BatchLimits): Segment {
+    const segment = new Segment(name, SegmentFile.create(segmentPath(folder, name)), limits);
     segment.#note(["j", JOURNAL_VERSION, name]);
     return segment;
   }
 
   /** A new one, in memory alone. */
-  static inMemory(name: string): Segment {
-    return new Segment(name, undefined);
+  static inMemory(name: string, limits: BatchLimits): Segment {
+    return new Segment(name, undefined, limits);
   }
 
   /** One that is there; not read yet. */
-  static existing(folder: string, name: string): Segment {
-    const segment = new Segment(name, SegmentFile.existing(segmentPath(folder, name)));
+  static existing(folder: string, name: string, limits: BatchLimits): Segment {
+    const segment = new Segment(name, SegmentFile.existing(segmentPath(folder, name)), limits);
     segment.#loaded = false;
     segment.closed = true;
     return segment;
@@ -103,6 +108,11 @@ export class Segment {
     return this.#waiting.length;
   }
 
+  /** Whether they are more than one batch. */
+  get isFull(): boolean {
+    return this.#fill.isFull;
+  }
+
   /** Postings that are not in the store yet; 0 of one that is not loaded. */
   get left(): number {
     return this.#open.reduce((sum, { from, to }) => sum + to - from, this.#waiting.length);
@@ -129,6 +139,7 @@ export class Segment {
     this.#file?.append(encoder.encode(text));
     for (const posting of postings) {
       this.#waiting.push(posting);
+      this.#fill.take(posting);
       this.#held += posting.size;
     }
   }
@@ -147,12 +158,13 @@ export class Segment {
   nextBatch(now: number): Batch | undefined {
     const [begun] = this.#open;
     if (begun !== undefined || this.#waiting.length === 0) return begun;
-    const { count, writes } = fillBatch(this.#waiting);
+    const { count, writes } = this.#fill;
     const from = this.#waiting[0]?.number ?? 0;
     const to = (this.#waiting[count - 1]?.number ?? 0) + 1;
     this.#note(["b", from, to, now]);
     const batch = { id: this.#idOf(from), from, to, at: now, writes, split: false, tried: false };
     for (const { size } of this.#waiting.splice(0, count)) this.#held -= size;
+    this.#refill();
     this.#open.push(batch);
     return batch;
   }
@@ -173,6 +185,7 @@ export class Segment {
   forget(): void {
     if (!this.closed || this.#file === undefined || this.#open.length > 0) return;
     this.#waiting = [];
+    this.#refill();
     this.#held = 0;
     this.#loaded = false;
   }
@@ -206,6 +219,11 @@ export class Segment {
   /** Removes its file. */
   remove(): void {
     this.#file?.remove();
+  }
+
+  #refill(): void {
+    this.#fill = new BatchFill(this.#limits);
+    for (const posting of this.#waiting) if (!this.#fill.take(posting)) break;
   }
 
   #idOf(from: number): string {
@@ -242,6 +260,7 @@ export class Segment {
       }
     }
     this.#waiting = [...waiting.values()];
+    this.#refill();
     this.#open = [...open.values()];
     this.#held = this.#waiting.reduce((sum, { size }) => sum + size, 0);
   }

@@ -2,7 +2,7 @@
  * What every store does alike.
  * @module
  */
-import { type ListOptions, MOST_WRITES, type StoreKey, type StoreWrite } from "./store.ts";
+import type { BatchLimits, ListOptions, StoreKey, StoreWrite } from "./store.ts";
 
 /** A call on a store after its `close`. */
 export class StoreClosed extends Error {
@@ -36,12 +36,19 @@ export function checkKey([partition, sort]: StoreKey): void {
   }
   // Three bytes are the most a UTF-16 unit takes: short keys need no encoding to be known as short.
   if (3 * (partition.length + sort.length) <= LARGEST_KEY) return;
-  const size = encoder.encode(partition).byteLength + encoder.encode(sort).byteLength;
+  const size = textBytes(partition) + textBytes(sort);
   if (size > LARGEST_KEY) {
     throw new RangeError(
       `Cannot use a key as it must be at most ${LARGEST_KEY} bytes: it is ${size}`,
     );
   }
+}
+
+const ASCII = /^[\x20-\x7e]*$/;
+
+/** Bytes of a text in UTF-8. */
+export function textBytes(text: string): number {
+  return ASCII.test(text) ? text.length : encoder.encode(text).byteLength;
 }
 
 /** Where a store remembers the ids of batches that were applied. */
@@ -52,13 +59,25 @@ export function batchKey(id: string): StoreKey {
 /**
  * Checks a batch.
  *
+ * @param most What the store takes at once
  * @throws {RangeError} If it holds too many writes, two with one key, or a key that cannot be used
  */
-export function checkBatch(id: string, writes: readonly StoreWrite[]): void {
+export function checkBatch(
+  id: string,
+  writes: readonly StoreWrite[],
+  most: BatchLimits,
+): void {
   checkKey(batchKey(id));
-  if (writes.length > MOST_WRITES) {
+  const sums = writes.reduce((sum, { add }) => add === undefined ? sum : sum + 1, 0);
+  const keyBytes = most.keyBytes === Infinity
+    ? 0
+    : writes.reduce((sum, { key }) => sum + textBytes(key[0]) + textBytes(key[1]), 0);
+  if (writes.length > most.writes || sums > most.sums || keyBytes > most.keyBytes) {
+    const told = (of: BatchLimits) =>
+      `${of.writes} writes, ${of.sums} of them sums, with ${of.keyBytes} bytes of keys`;
     throw new RangeError(
-      `Cannot apply a batch as it must hold at most ${MOST_WRITES} writes: it holds ${writes.length}`,
+      `Cannot apply a batch as it must hold at most ${told(most)}: ` +
+        `it holds ${told({ writes: writes.length, sums, keyBytes })}`,
     );
   }
   const seen = new Set<string>();

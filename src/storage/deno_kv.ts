@@ -5,9 +5,11 @@
  */
 import type { Clock } from "../clock.ts";
 import { addCounters, batchKey, checkBatch, checkKey, StoreClosed } from "./common.ts";
+import { whenUnlocked } from "./deno_kv_lock.ts";
 import { sortRange } from "./range.ts";
 import type {
   AddOptions,
+  BatchLimits,
   Entry,
   ListOptions,
   PutOptions,
@@ -69,24 +71,9 @@ async function makePrivate(path: string): Promise<void> {
   }
 }
 
-/** Another process writes: it is done in milliseconds, so the wait is real time and short, whatever our clock says. */
-const LOCKED = /database is locked|SQLITE_BUSY/i;
-const LONGEST_LOCK_MS = 5_000;
-
-async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + LONGEST_LOCK_MS;
-  for (let wait = 1;; wait = Math.min(wait * 2, 50)) {
-    try {
-      return await operation();
-    } catch (error) {
-      const locked = error instanceof Error && LOCKED.test(error.message);
-      if (!locked || performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait * (0.5 + Math.random())));
-    }
-  }
-}
-
 class DenoKvStore implements Store {
+  /** Deno KV takes 1,000 writes at once, 100 checks (one of each sum, one of the mark), and 80 KiB of keys, coded. */
+  readonly batchLimits: BatchLimits = { writes: 500, sums: 90, keyBytes: 76_000 };
   readonly #kv: Deno.Kv;
   readonly #clock: Clock;
   #closed = false;
@@ -161,7 +148,7 @@ class DenoKvStore implements Store {
     writes: readonly StoreWrite[],
     { expiresAt }: { expiresAt: number },
   ): Promise<boolean> {
-    checkBatch(id, writes);
+    checkBatch(id, writes, this.batchLimits);
     const mark = batchKey(id);
     this.#check(mark);
     // What is put is not read: of a batch of records that leaves the mark and a few sums.

@@ -35,6 +35,7 @@ import { queryOf } from "./dynamodb/query.ts";
 import { makeReady } from "./dynamodb/ready.ts";
 import type {
   AddOptions,
+  BatchLimits,
   Entry,
   ListOptions,
   PutOptions,
@@ -63,6 +64,8 @@ function conditionOf(when: PutOptions["when"], now: number): Condition {
 }
 
 class DynamoDbStore implements Store {
+  /** A transaction takes 100 writes: there is room for the batch's mark, and for parts of what is written over. */
+  readonly batchLimits: BatchLimits = { writes: 50, sums: 50, keyBytes: Infinity };
   readonly #database: Database;
   readonly #prefix: string;
   readonly #clock: Clock;
@@ -159,7 +162,7 @@ class DynamoDbStore implements Store {
     { expiresAt }: { expiresAt: number },
   ): Promise<boolean> {
     this.#checkOpen();
-    checkBatch(id, writes);
+    checkBatch(id, writes, this.batchLimits);
     return await applyBatch({ id, writes, expiresAt }, {
       database: this.#database,
       hot: this.#hot,

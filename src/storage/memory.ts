@@ -14,6 +14,7 @@ import {
 } from "./common.ts";
 import type {
   AddOptions,
+  BatchLimits,
   Entry,
   ListOptions,
   PutOptions,
@@ -36,6 +37,7 @@ export function openMemoryStore({ clock }: { clock: Clock }): Store {
 }
 
 class MemoryStore implements Store {
+  readonly batchLimits: BatchLimits = { writes: 500, sums: 500, keyBytes: Infinity };
   readonly #clock: Clock;
   readonly #partitions = new Map<string, Map<string, Held>>();
   #writes = 0;
@@ -90,7 +92,7 @@ class MemoryStore implements Store {
     { expiresAt }: { expiresAt: number },
   ): Promise<boolean> {
     this.#check(batchKey(id));
-    checkBatch(id, writes);
+    checkBatch(id, writes, this.batchLimits);
     if (this.#live(batchKey(id)) !== undefined) return false;
     const ready = writes.map((write) => this.#prepared(write)); // all of them first: none is written if one throws
     for (const { key, json, expiresAt } of ready) this.#write(key, json, expiresAt);

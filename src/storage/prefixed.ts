@@ -26,6 +26,7 @@ export function prefixedStore(store: Store, name: string): Store {
     return store;
   };
   return {
+    batchLimits: store.batchLimits,
     async get<T>(key: StoreKey) {
       const entry = await open().get<T>(inside(key));
       return entry === undefined ? undefined : outside(entry);

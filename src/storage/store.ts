@@ -99,11 +99,23 @@ export type StoreWrite =
     | { readonly add: Readonly<Record<string, number>>; readonly put?: undefined }
   );
 
-/** Most writes of one {@link Store.apply}: what a DynamoDB transaction takes, with room for the batch's own mark. */
+/** Writes of one {@link Store.apply} that every store takes. */
 export const MOST_WRITES = 50;
+
+/** How much one {@link Store.apply} takes: {@link MOST_WRITES} of any kind or more. */
+export interface BatchLimits {
+  /** Writes. */
+  readonly writes: number;
+  /** Of them, those that add. */
+  readonly sums: number;
+  /** Bytes of all their keys. */
+  readonly keyBytes: number;
+}
 
 /** A key-value store with the promises above. */
 export interface Store {
+  /** How much one batch may hold. */
+  readonly batchLimits: BatchLimits;
   /** The live entry, or undefined. */
   get<T = JsonValue>(key: StoreKey): Promise<Entry<T> | undefined>;
   /** Writes; the new version, or undefined when the condition did not hold (nothing was written). */
@@ -120,7 +132,7 @@ export interface Store {
    * Applies a batch of writes, unless one was applied under this id before. The id is remembered until `expiresAt`.
    *
    * @returns Whether it was applied now; false when it was before
-   * @throws {RangeError} If there are more than {@link MOST_WRITES}, or two with one key
+   * @throws {RangeError} If there are more than {@link Store.batchLimits} says, or two with one key
    */
   apply(
     id: string,

@@ -4,7 +4,7 @@
  */
 import type { FakeClock } from "../fake_clock.ts";
 import { openMemoryStore } from "../../src/storage/memory.ts";
-import type { Store } from "../../src/storage/store.ts";
+import { MOST_WRITES, type Store } from "../../src/storage/store.ts";
 
 /**
  * What it does to a batch: takes it, refuses it, takes it and loses the answer, answers never (having taken it, or
@@ -41,7 +41,10 @@ export class FlakyStore {
       if (mood === "loses answers") throw new Error("The answer was lost");
       return applied;
     };
-    const store: Store = Object.create(this.inner, { apply: { value: apply } });
+    const store: Store = Object.create(this.inner, {
+      apply: { value: apply },
+      batchLimits: { value: { writes: MOST_WRITES, sums: MOST_WRITES, keyBytes: Infinity } },
+    });
     // Methods of a class with private parts need the object itself.
     for (const name of ["get", "put", "delete", "add", "list", "ping", "close"] as const) {
       Object.defineProperty(store, name, { value: this.inner[name].bind(this.inner) });

@@ -127,7 +127,7 @@ Deno.test("postings that could never be written are refused at once", async () =
     const ledger = await bench.open(bench.folder());
     const many: StoreWrite[] = ids(MOST_WRITES + 1).map((id) => ({ key: ["records", id], put: 1 }));
     const wrong: [StoreWrite[], RegExp][] = [
-      [many, /must hold at most 50 writes: it holds 51/],
+      [many, /must hold at most 50 writes, .*: it holds 51 writes, /],
       [[...posting("r1"), ...posting("r1")], /keys must differ/],
       [[{ key: ["records", ""], put: 1 }], /an empty part/],
       [
