@@ -80,6 +80,39 @@ Deno.test("a target behind an open circuit is still asked when its fallbacks fai
   });
 });
 
+Deno.test("a target is probed every 30 s at the latest, however long it has failed", async () => {
+  const clock = new FakeClock(Date.now());
+  await withHarness({ clock, config: CONFIG }, async (harness) => {
+    await openCircuit(harness);
+    for (const seconds of [2, 4, 8, 16, 30, 30, 30]) {
+      clock.advance(seconds * 1_000 - 1);
+      await served(harness);
+      assert.deepEqual(askedModels(harness), [QWEN], `before ${seconds} s`);
+      clock.advance(1);
+      down(harness);
+      await served(harness);
+      assert.deepEqual(askedModels(harness), [HAIKU, QWEN], `after ${seconds} s`);
+    }
+  });
+});
+
+Deno.test("failures of those who ask it last do not put the next probe off", async () => {
+  const clock = new FakeClock(Date.now());
+  await withHarness({ clock, config: CONFIG }, async (harness) => {
+    await openCircuit(harness);
+    for (let at = 0; at < 4; at++) {
+      clock.advance(499);
+      down(harness);
+      down(harness);
+      assert.equal(await served(harness), 529);
+      assert.deepEqual(askedModels(harness), [QWEN, HAIKU]);
+    }
+    clock.advance(4);
+    await served(harness);
+    assert.deepEqual(askedModels(harness), [HAIKU]);
+  });
+});
+
 Deno.test("one request at a time finds out whether a target is well again", async () => {
   const clock = new FakeClock(Date.now());
   await withHarness({ clock, config: CONFIG }, async (harness) => {
