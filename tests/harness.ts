@@ -3,6 +3,7 @@
  * @module
  */
 import { type Gateway, openGateway } from "../src/cli/gateway.ts";
+import type { UrlFetcher } from "../src/bedrock/url_sources.ts";
 import { type Clock, systemClock } from "../src/clock.ts";
 import { parseConfig } from "../src/config/load.ts";
 import { openLog } from "../src/log.ts";
@@ -34,6 +35,8 @@ export interface HarnessOptions {
   bearer?: string;
   /** Base URL of Bedrock, instead of the simulator's. */
   endpoint?: string;
+  /** Fetches what a client names by URL. @default over https, from public addresses */
+  fetchUrl?: UrlFetcher;
 }
 
 /** What a test talks to. */
@@ -86,6 +89,7 @@ export async function startHarness(options: HarnessOptions = {}): Promise<Harnes
     env,
     log: openLog({ level: "debug", format: "json", write: (line) => log.push(line) }),
     store: secrets.watched(options.store ?? openMemoryStore({ clock })),
+    ...(options.fetchUrl === undefined ? {} : { fetchUrl: options.fetchUrl }),
     provider: () =>
       credentials === "silent"
         ? new Promise(() => {})

@@ -6,7 +6,7 @@
  */
 import { concatBytes } from "../bytes.ts";
 import type { ErrorBody } from "./error.ts";
-import { type EventBatch, WireEvent } from "./event.ts";
+import { BrokenEvent, type EventBatch, WireEvent } from "./event.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -77,6 +77,8 @@ export function encodeError(body: ErrorBody): Uint8Array<ArrayBuffer> {
 }
 
 const EMPTY = new Uint8Array();
+/** Bytes of a record, as of AWS's frames: one that does not end would be kept for ever. */
+const LARGEST_RECORD = 16 * 1_048_576;
 
 /** Reads server-sent events, however they are cut into chunks; data stays bytes. */
 export class SseReader {
@@ -84,8 +86,14 @@ export class SseReader {
   #name = "";
   #data: Uint8Array[] = [];
   #skipLf = false;
+  /** Bytes of the record's data so far. */
+  #size = 0;
 
-  /** Appends the events that `chunk` completes. Records without data are no events. */
+  /**
+   * Appends the events that `chunk` completes. Records without data are no events.
+   *
+   * @throws {BrokenEvent} If a record is larger than any event is
+   */
   push(chunk: Uint8Array, out: WireEvent[]): void {
     const bytes = this.#rest.byteLength === 0 ? chunk : concatBytes([this.#rest, chunk]);
     let start = 0;
@@ -101,6 +109,11 @@ export class SseReader {
       start = at + 1;
     }
     this.#rest = bytes.slice(start);
+    if (this.#size + this.#rest.byteLength > LARGEST_RECORD) {
+      throw new BrokenEvent(
+        new RangeError(`Cannot read an event as it must end within ${LARGEST_RECORD} bytes`),
+      );
+    }
   }
 
   /** Whether no record is half read. */
@@ -114,14 +127,17 @@ export class SseReader {
     if (colon === 0) return; // a comment
     const field = decoder.decode(colon < 0 ? line : line.subarray(0, colon));
     const from = colon < 0 ? line.byteLength : colon + (line[colon + 1] === SPACE ? 2 : 1);
-    if (field === "data") this.#data.push(line.slice(from));
-    else if (field === "event") this.#name = decoder.decode(line.subarray(from));
+    if (field === "data") {
+      this.#size += line.byteLength - from;
+      this.#data.push(line.slice(from));
+    } else if (field === "event") this.#name = decoder.decode(line.subarray(from));
   }
 
   #dispatch(out: WireEvent[]): void {
     const lines = this.#data;
     const name = this.#name;
     this.#data = [];
+    this.#size = 0;
     this.#name = "";
     if (lines.length === 0) return;
     // JSON may stand on several lines; a line end inside it is white space, in bytes as in text.

@@ -34,6 +34,8 @@ export interface CallOptions {
   patienceMs: number;
   /** The exchange's log. */
   log: Log;
+  /** Told how many bytes of what the client names by URL are held; throws if they are more than may be. */
+  onFetched?: (bytes: number) => void;
 }
 
 /** What the client to Bedrock is made of. */
@@ -93,7 +95,11 @@ export class Bedrock {
     const { profiles, clock, retryForMs } = this.#options;
     const startedAt = clock.monotonic();
     const { target, fallbacks, deadlines } = await profiles.resolve(options.model, options.signal);
-    const body = await inlineUrlSources(asked.body, this.#options.fetchUrl, options.signal);
+    const { signal, onFetched } = options;
+    const body = await inlineUrlSources(asked.body, this.#options.fetchUrl, {
+      signal,
+      onHeld: onFetched,
+    });
     const question = body === asked.body ? asked : { ...asked, body };
     const call: Call = {
       ...options,
@@ -109,7 +115,7 @@ export class Bedrock {
       try {
         return await this.#askTarget(chosen, question, call);
       } catch (error) {
-        options.signal.throwIfAborted();
+        signal.throwIfAborted();
         const own = candidate === target;
         if (!mayGoOn(error, own) || clock.monotonic() >= call.endsAt) throw error;
         failures.add(error, own);

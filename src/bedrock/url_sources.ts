@@ -9,7 +9,11 @@ import { type Fetched, UrlRefused } from "../net/public_fetch.ts";
 /** Fetches one URL. */
 export type UrlFetcher = (
   url: string,
-  options: { readonly maxBytes: number; readonly signal: AbortSignal },
+  options: {
+    readonly maxBytes: number;
+    readonly signal: AbortSignal;
+    readonly onBytes: (bytes: number) => void;
+  },
 ) => Promise<Fetched>;
 
 /** What may be fetched for a kind of block. Sizes: Anthropic, Vision and PDF support ([D]). */
@@ -21,6 +25,16 @@ const KINDS: Readonly<
 };
 /** A request that names more is refused before any is fetched. */
 const MOST_URLS = 20;
+/** Of all that one request names: what Bedrock takes in a request, and a little more. */
+const MOST_BYTES = 24 * 1_048_576;
+
+/** How far, and for how long, it is fetched. */
+export interface InlineOptions {
+  /** Ends the fetching. */
+  readonly signal: AbortSignal;
+  /** Told how many bytes are held so far; ends the fetching by what it throws. */
+  readonly onHeld?: ((bytes: number) => void) | undefined;
+}
 
 interface UrlSource {
   readonly type: "url";
@@ -58,10 +72,31 @@ export function namesUrls(body: MessagesRequest): boolean {
 class Inliner {
   readonly #fetch: UrlFetcher;
   readonly #signal: AbortSignal;
+  readonly #onHeld: ((bytes: number) => void) | undefined;
+  #held = 0;
+  /** What no more may be held by: whoever fetches tells it in words of his own. */
+  #full: { readonly error: unknown } | undefined;
 
-  constructor(fetcher: UrlFetcher, signal: AbortSignal) {
+  constructor(fetcher: UrlFetcher, { signal, onHeld }: InlineOptions) {
     this.#fetch = fetcher;
     this.#signal = signal;
+    this.#onHeld = onHeld;
+  }
+
+  /** Takes a chunk, of whichever source. */
+  #hold(bytes: number): void {
+    this.#held += bytes;
+    if (this.#held > MOST_BYTES) {
+      throw new UrlRefused(
+        `Must be at most ${MOST_BYTES / 1_048_576} MB, with all else that the request names`,
+      );
+    }
+    try {
+      this.#onHeld?.(this.#held);
+    } catch (error) {
+      this.#full = { error };
+      throw error;
+    }
   }
 
   async message(message: InputMessage, path: string): Promise<InputMessage> {
@@ -92,12 +127,17 @@ class Inliner {
       );
     };
     try {
-      const { bytes, type } = await this.#fetch(url, { maxBytes, signal: this.#signal });
+      const { bytes, type } = await this.#fetch(url, {
+        maxBytes,
+        signal: this.#signal,
+        onBytes: (more) => this.#hold(more),
+      });
       if (!types.includes(type)) {
         return refuse(`Must be ${types.join(", ")}: it is ${type.slice(0, 60) || "untyped"}`);
       }
       return { type: "base64", media_type: type, data: bytes.toBase64() };
     } catch (error) {
+      if (this.#full !== undefined) throw this.#full.error;
       if (error instanceof UrlRefused) return refuse(error.message, error);
       throw error;
     }
@@ -113,7 +153,7 @@ class Inliner {
 export async function inlineUrlSources(
   body: MessagesRequest,
   fetcher: UrlFetcher,
-  signal: AbortSignal,
+  { signal, onHeld }: InlineOptions,
 ): Promise<MessagesRequest> {
   const count = urlsOf(body);
   if (count === 0) return body;
@@ -123,9 +163,17 @@ export async function inlineUrlSources(
       `messages: at most ${MOST_URLS} url sources are fetched for a request: it has ${count}`,
     );
   }
-  const inliner = new Inliner(fetcher, signal);
-  const messages = await Promise.all(
-    body.messages.map((message, index) => inliner.message(message, `messages.${index}`)),
-  );
-  return { ...body, messages };
+  const ended = new AbortController();
+  const inliner = new Inliner(fetcher, {
+    signal: AbortSignal.any([signal, ended.signal]),
+    onHeld,
+  });
+  try {
+    const messages = await Promise.all(
+      body.messages.map((message, index) => inliner.message(message, `messages.${index}`)),
+    );
+    return { ...body, messages };
+  } finally {
+    ended.abort(); // when one has failed, the others are of no use
+  }
 }

@@ -68,17 +68,30 @@ export interface HttpClient {
   close(): void;
 }
 
-/** The largest body whose room is made on the other side's word. */
-const MOST_TOLD = 64 * 1_048_576;
+/** The largest body that is kept: no answer of Bedrock's comes near it. */
+const LARGEST_BODY = 64 * 1_048_576;
 
-/** The whole of a body. */
+function refuse(body: ChunkSource): never {
+  body.cancel();
+  throw new RangeError(
+    `Cannot keep a body as it must be at most ${LARGEST_BODY} bytes: it is larger`,
+  );
+}
+
+/**
+ * The whole of a body.
+ *
+ * @throws {RangeError} If it is larger than any answer is; it is then not read further
+ */
 export async function readAll(body: ChunkSource): Promise<Uint8Array<ArrayBuffer>> {
-  const told = body.length;
-  let whole = new Uint8Array(told === undefined || told > MOST_TOLD ? 0 : told);
+  const told = body.length ?? 0;
+  if (told > LARGEST_BODY) refuse(body);
+  let whole = new Uint8Array(told);
   let size = 0;
   for (;;) {
     const chunk = await body.read();
     if (chunk === undefined) return size === whole.byteLength ? whole : whole.slice(0, size);
+    if (size + chunk.byteLength > LARGEST_BODY) refuse(body);
     if (size + chunk.byteLength > whole.byteLength) {
       const larger = new Uint8Array(Math.max(2 * whole.byteLength, size + chunk.byteLength));
       larger.set(whole.subarray(0, size));

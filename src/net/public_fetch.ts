@@ -16,6 +16,8 @@ export interface PublicFetchOptions {
   readonly maxBytes: number;
   /** Ends the fetch. */
   readonly signal: AbortSignal;
+  /** Told of each chunk's bytes before it is kept; ends the fetch by what it throws. */
+  readonly onBytes?: (bytes: number) => void;
   /** Addresses of a host name. @default the system's resolver */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Whether an address may be connected to. @default isPublicAddress */
@@ -92,7 +94,7 @@ function get(url: URL, address: string, options: PublicFetchOptions): Promise<In
 
 async function read(
   response: IncomingMessage,
-  { maxBytes }: PublicFetchOptions,
+  { maxBytes, onBytes }: PublicFetchOptions,
 ): Promise<Uint8Array> {
   const tooLarge = () => new UrlRefused(`Must be at most ${Math.floor(maxBytes / 1_048_576)} MB`);
   if (Number(response.headers["content-length"] ?? 0) > maxBytes) {
@@ -107,6 +109,7 @@ async function read(
       response.destroy();
       throw tooLarge();
     }
+    onBytes?.(chunk.byteLength);
     chunks.push(chunk);
   }
   return concatBytes(chunks);

@@ -67,5 +67,6 @@ function askBedrock(services: Services, exchange: Exchange): Promise<Reply> {
     messageId: exchange.id.replace("req_", "msg_"),
   };
   const patienceMs = patienceOf(exchange.headers) - exchange.elapsed();
-  return services.bedrock.ask(question, { model, tier, signal, log, patienceMs });
+  const onFetched = (bytes: number) => exchange.onBody?.(rawBody.byteLength + bytes);
+  return services.bedrock.ask(question, { model, tier, signal, log, patienceMs, onFetched });
 }

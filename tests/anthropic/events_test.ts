@@ -245,3 +245,26 @@ Deno.test("an event of a type that is not known is read, whatever it holds", () 
   const value = { type: "novel", delta: 1 };
   assert.deepEqual(WireEvent.fromText("novel", JSON.stringify(value)).value, value);
 });
+
+Deno.test("SseReader keeps no record that is larger than any event is", () => {
+  const part = encoder.encode("x".repeat(1_048_576));
+  for (const lines of [1, 20]) {
+    const reader = new SseReader();
+    const read: WireEvent[] = [];
+    const push = () => {
+      for (let at = 0; at < 20; at++) {
+        if (at === 0 || lines > 1) reader.push(encoder.encode("data: "), read);
+        reader.push(part, read);
+        if (lines > 1) reader.push(encoder.encode("\n"), read);
+      }
+    };
+    assert.throws(push, /cannot be read/, `${lines} lines`);
+    assert.deepEqual(read, []);
+  }
+  const reader = new SseReader();
+  const read: WireEvent[] = [];
+  for (let at = 0; at < 20; at++) {
+    reader.push(encoder.encode(`data: {"type":"ping","x":"${"x".repeat(1_048_576)}"}\n\n`), read);
+  }
+  assert.equal(read.length, 20, "each record counts alone");
+});

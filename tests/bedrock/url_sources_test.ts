@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { inlineUrlSources } from "../../src/bedrock/url_sources.ts";
+import { inlineUrlSources, type UrlFetcher } from "../../src/bedrock/url_sources.ts";
+import { ApiError } from "../../src/anthropic/error.ts";
 import { UrlRefused } from "../../src/net/public_fetch.ts";
 import type { ContentBlock, MessagesRequest } from "../../src/anthropic/types.ts";
 
@@ -30,7 +31,7 @@ const image = (url: string) => ({
   cache_control: { type: "ephemeral" },
 });
 const inline = (given: MessagesRequest) =>
-  inlineUrlSources(given, fetcher, new AbortController().signal);
+  inlineUrlSources(given, fetcher, { signal: new AbortController().signal });
 
 Deno.test("inlineUrlSources() gives a body that names none back as it is", async () => {
   const given = body({ type: "text", text: "x" }, {
@@ -84,4 +85,59 @@ Deno.test("inlineUrlSources() fetches nothing of a request that names too many",
     /at most 20 url sources/,
   );
   assert.deepEqual(fetched, []);
+});
+
+const MEGABYTE = 1_048_576;
+
+/** Fetches pictures of so many bytes, a megabyte at a time, and tells what was still fetched at the end. */
+function megabytes(count: number) {
+  const seen = { fetched: 0, aborted: 0 };
+  const fetcher: UrlFetcher = async (_, { signal, onBytes }) => {
+    signal.addEventListener("abort", () => seen.aborted++);
+    for (let at = 0; at < count; at++) {
+      await Promise.resolve();
+      signal.throwIfAborted();
+      onBytes(MEGABYTE);
+      seen.fetched++;
+    }
+    return { bytes: new Uint8Array(3), type: "image/png" };
+  };
+  return { seen, fetcher };
+}
+
+const six = body(...Array.from({ length: 6 }, (_, at) => image(`https://a.test/${at}.png`)));
+
+Deno.test("inlineUrlSources() holds a bounded number of bytes of all that a request names", async () => {
+  const { signal } = new AbortController();
+  const { seen, fetcher } = megabytes(5);
+  await assert.rejects(
+    inlineUrlSources(six, fetcher, { signal }),
+    /source\.url: Must be at most 24 MB, with all else that the request names/,
+  );
+  assert.equal(seen.fetched, 24);
+  assert.equal(seen.aborted, 6, "the others are ended with the first");
+  const fits = megabytes(4);
+  await inlineUrlSources(six, fits.fetcher, { signal });
+  assert.equal(fits.seen.fetched, 24);
+});
+
+Deno.test("inlineUrlSources() ends when no more may be held, and says so as it was told", async () => {
+  const full = new ApiError("overloaded_error", "Full");
+  const told: number[] = [];
+  const onHeld = (bytes: number) => {
+    told.push(bytes / MEGABYTE);
+    if (bytes > 3 * MEGABYTE) throw full;
+  };
+  const ask: UrlFetcher = async (url, options) => {
+    try {
+      return await megabytes(5).fetcher(url, options);
+    } catch (cause) {
+      throw new UrlRefused("Must answer over https", { cause }); // as whoever fetches may tell it
+    }
+  };
+  await assert.rejects(
+    inlineUrlSources(six, ask, { signal: new AbortController().signal, onHeld }),
+    full,
+  );
+  assert.deepEqual(told.slice(0, 4), [1, 2, 3, 4]);
 });

@@ -1,10 +1,12 @@
 /** More than can be served at a time: told at once, while what is served goes on. */
 import assert from "node:assert/strict";
+import type { UrlFetcher } from "../../src/bedrock/url_sources.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, withHarness } from "../harness.ts";
 import { settled } from "../wait.ts";
 
 const QWEN = "qwen.qwen3-32b-v1:0";
+const STALL = { type: "text", text: "[[sim:stall]]" };
 
 function ask(mark: string, over: Record<string, unknown> = {}) {
   return {
@@ -118,6 +120,41 @@ Deno.test("a body that turns out larger than its length told is held by its own 
     );
     await letGo();
     await settled(() => harness.gateway.services.admission.bytes === 0);
+  });
+});
+
+Deno.test("what a client names by URL is held too", async () => {
+  const config = "limits: { buffered_mb: 2 }\n";
+  const fetchUrl: UrlFetcher = (_, { onBytes }) => {
+    onBytes(1_500_000);
+    return Promise.resolve({ bytes: new Uint8Array(1_500_000), type: "image/png" });
+  };
+  await withHarness({ config, fetchUrl }, async (harness) => {
+    const { admission } = harness.gateway.services;
+    const letGo = await fill(harness, 1);
+    const held = admission.bytes;
+    const picture = { type: "image", source: { type: "url", url: "https://pictures.test/1.png" } };
+    const naming = (count: number) => ({
+      ...ask("stall"),
+      model: "claude-haiku-4-5",
+      messages: [{ role: "user", content: [...Array(count).fill(picture), STALL] }],
+    });
+    await assertOverloaded(await harness.post(naming(2)));
+    await settled(() => admission.inFlight === 1);
+    assert.equal(admission.bytes, held);
+    const gone = new AbortController();
+    const one = fetch(`${harness.url}/v1/messages`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": harness.key },
+      body: JSON.stringify(naming(1)),
+      signal: gone.signal,
+    });
+    await settled(() => harness.simulator.open === 2);
+    assert.ok(admission.bytes > held + 1_500_000, `held: ${admission.bytes}`);
+    gone.abort(new Error("The client has left"));
+    await assert.rejects(one, /left/);
+    await letGo();
+    await settled(() => admission.bytes === 0);
   });
 });
 

@@ -4,6 +4,7 @@ import { patienceOf } from "../../src/anthropic/patience.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, withHarness } from "../harness.ts";
 import { settled } from "../wait.ts";
+import { atOnce } from "./at_once.ts";
 
 const QWEN = "qwen.qwen3-32b-v1:0";
 
@@ -22,18 +23,6 @@ function throttle(harness: Harness, retryAfter: string): void {
     headers: { "x-amzn-errortype": "ThrottlingException:", "retry-after": retryAfter },
     body: '{"message":"slow down"}',
   });
-}
-
-/** An answer that is there at once; time passes only for one that is wrongly waited for. */
-async function atOnce(
-  { log }: Harness,
-  { clock, asked }: { clock: FakeClock; asked: Promise<Response> },
-): Promise<Response> {
-  let answered = false;
-  const watched = asked.finally(() => answered = true);
-  await settled(() => answered || log.some((line) => line.includes("Trying again in")));
-  if (!answered) clock.advance(60_000);
-  return await watched;
 }
 
 for (const header of ["x-stainless-timeout", "x-stainless-read-timeout"]) {

@@ -219,3 +219,22 @@ Deno.test("openHttpClient() takes fetch where the environment names a proxy", ()
   const env = (name: string) => name === "HTTPS_PROXY" ? "http://proxy:3128" : undefined;
   assert.ok(openHttpClient(env) instanceof FetchHttpClient);
 });
+
+Deno.test("readAll() keeps no body that is larger than any answer is, and ends it", async () => {
+  const room = new Uint8Array(8 * 1_048_576);
+  for (const length of [undefined, 2 ** 31]) {
+    let read = 0;
+    let cancelled = 0;
+    const endless = {
+      length,
+      read: () => {
+        read++;
+        return Promise.resolve(room);
+      },
+      cancel: () => void cancelled++,
+    };
+    await assert.rejects(readAll(endless), /must be at most 67108864 bytes/);
+    assert.equal(cancelled, 1);
+    assert.equal(read, length === undefined ? 9 : 0);
+  }
+});

@@ -196,6 +196,10 @@ const wholes: Fault[] = [
     }, { passMs: 600_000 }),
   },
   {
+    name: "a whole answer of a gigabyte, as its length tells",
+    whole: always([{ whole: "usual", told: 1e9 }, { then: "stall" }], API_ERROR),
+  },
+  {
     name: "a whole answer of another content type",
     whole: once([{ whole: "usual", type: "text/plain" }], { served: true }),
   },
