@@ -29,13 +29,18 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** Flags in the place of the tasks' own. */
   readonly flags?: readonly string[];
+  /** How many files and connections it may have open. @default what this process may */
+  readonly openFiles?: number;
 }
 
 function command(args: readonly string[], options: StartOptions): Deno.Command {
-  const { folder, env = {}, flags = flagsOf("outcrop") } = options;
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-check", ...flags, "--config", `${ROOT}deno.json`]
-      .concat(`${ROOT}src/main.ts`, args),
+  const { folder, env = {}, flags = flagsOf("outcrop"), openFiles } = options;
+  const program = [Deno.execPath(), "run", "--quiet", "--no-check", ...flags]
+    .concat("--config", `${ROOT}deno.json`, `${ROOT}src/main.ts`, args);
+  const limited = ["sh", "-c", `ulimit -n ${openFiles} && exec "$0" "$@"`, ...program];
+  const [name = "", ...rest] = openFiles === undefined ? program : limited;
+  return new Deno.Command(name, {
+    args: rest,
     cwd: folder,
     env: { NO_COLOR: "1", AWS_EC2_METADATA_DISABLED: "true", ...env },
     stdin: "null",
