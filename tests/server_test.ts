@@ -222,14 +222,30 @@ Deno.test("a gateway without AWS credentials says so, and the log says why", asy
   });
 });
 
-Deno.test("a Bedrock API key signs for the gateway in place of SigV4", async () => {
-  await withHarness({ bearer: SIMULATOR_BEARER_TOKEN }, async (harness) => {
-    assert.equal((await (await harness.post(ask("echo", QWEN, false))).json()).type, "message");
-    const [request] = harness.simulator.requests;
-    assert.equal(request?.headers.get("authorization"), `Bearer ${SIMULATOR_BEARER_TOKEN}`);
-    assert.equal(request?.headers.get("x-amz-date"), null);
+for (
+  const [model, route, header] of [
+    [QWEN, "invoke", "authorization"],
+    [CLAUDE, "invoke", "authorization"],
+    [CLAUDE, "mantle", "authorization"],
+    [CLAUDE, "messages", "x-api-key"], // where Anthropic's own key would stand
+  ] as const
+) {
+  Deno.test(`a Bedrock API key signs for the gateway in place of SigV4 (${model} by ${route})`, async () => {
+    const config = `models: { claude_route: ${route} }\n`;
+    await withHarness({ bearer: SIMULATOR_BEARER_TOKEN, config }, async (harness) => {
+      assert.equal((await (await harness.post(ask("echo", model, false))).json()).type, "message");
+      const [request] = harness.simulator.requests;
+      const sent = (name: string) => request?.headers.get(name) ?? null;
+      const inHeader = header === "authorization";
+      assert.equal(
+        sent("authorization"),
+        inHeader ? `Bearer ${SIMULATOR_BEARER_TOKEN}` : null,
+      );
+      assert.equal(sent("x-api-key"), inHeader ? null : SIMULATOR_BEARER_TOKEN);
+      assert.equal(sent("x-amz-date"), null);
+    });
   });
-});
+}
 
 Deno.test("no key and no secret reaches the log", async () => {
   await withHarness({}, async (harness) => {

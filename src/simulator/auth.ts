@@ -28,7 +28,7 @@ export const SIMULATOR_BEARER_TOKEN = "ABSKsimulator0bearer0token";
 
 /** What was proved. */
 export interface Caller {
-  /** SigV4 service of the signature; undefined for an API key. */
+  /** SigV4 service of the signature; for an API key mantle's, where it can be nobody else's, else undefined. */
   readonly service: string | undefined;
 }
 
@@ -99,12 +99,12 @@ export function authenticate(request: Request, body: Uint8Array, options: AuthOp
     throw new CoralError("MissingAuthenticationTokenException", "Authorization header is missing");
   }
   if (authorization === null || authorization.startsWith("Bearer ")) {
-    // The runtime's Messages endpoint looks for its key where Anthropic's would be.
-    const { pathname } = new URL(request.url);
-    const token = pathname.startsWith("/anthropic/")
-      ? apiKey ?? authorization?.slice("Bearer ".length)
-      : authorization?.slice("Bearer ".length);
-    if (token === options.bearerToken) return { service: undefined };
+    // The runtime's Messages endpoint looks for its key where Anthropic's would be; mantle, at the same path, as others.
+    const messages = new URL(request.url).pathname.startsWith("/anthropic/");
+    const bearer = authorization?.slice("Bearer ".length);
+    const token = messages ? apiKey ?? bearer : bearer;
+    const service = messages && apiKey === null ? "bedrock-mantle" : undefined;
+    if (token === options.bearerToken) return { service };
     throw new CoralError(
       "AccessDeniedException",
       "Authentication failed: Please make sure your API Key is valid.",

@@ -15,7 +15,7 @@ export interface RecordedRequest {
   readonly text: string;
   /** Model id, decoded; empty where there is none. */
   readonly modelId: string;
-  /** SigV4 service that signed it; undefined for an API key. */
+  /** SigV4 service that signed it; for an API key mantle's, where it can be nobody else's, else undefined. */
   service: string | undefined;
   /** Whether the client left before the answer ended. */
   aborted: boolean;

@@ -48,6 +48,54 @@ Deno.test("a profile that the account has is preferred to the table's, its geogr
   assert.equal(asked(), "eu.anthropic.claude-opus-5-5");
 });
 
+/** Region, prefixes that the account has, and the one that is chosen. */
+const GEOGRAPHIES: [region: string, listed: string, chosen: string][] = [
+  ["us-west-2", "global us", "us"],
+  ["us-gov-east-1", "global us us-gov", "us-gov"],
+  ["ca-central-1", "global us ca", "ca"],
+  ["ca-central-1", "global us", "us"],
+  ["eu-south-1", "global us eu", "eu"],
+  ["ap-northeast-3", "global apac jp", "jp"],
+  ["ap-northeast-2", "global apac jp", "apac"],
+  ["ap-southeast-4", "global apac au", "au"],
+  ["ap-south-1", "global apac in", "in"],
+  ["ap-south-1", "global apac", "apac"],
+  ["sa-east-1", "global sa", "sa"],
+  ["me-central-1", "global me", "me"],
+  ["af-south-1", "global af", "af"],
+  ["il-central-1", "global il", "il"],
+  ["mx-central-1", "us global", "global"],
+  ["mx-central-1", "us", "us"],
+];
+
+for (const [region, listed, chosen] of GEOGRAPHIES) {
+  Deno.test(`in ${region} the profile of '${chosen}' is chosen of '${listed}'`, () => {
+    const known = models(`aws: { region: ${region} }`);
+    const prefixes = listed.split(" ");
+    known.learnCatalog(readCatalog(region, [
+      summary("anthropic.claude-opus-5-5", PROFILE_ONLY),
+    ], prefixes.map((prefix) => profile(`${prefix}.anthropic.claude-opus-5-5`))));
+    const { modelId } = known.resolve("claude-opus-5-5").target;
+    assert.equal(modelId, `${chosen}.anthropic.claude-opus-5-5`);
+  });
+}
+
+Deno.test("the catalog of one region says nothing of another's models", () => {
+  const known = models(
+    "models: { aliases: { there: { model: claude-opus-5-5, region: eu-west-1 }, " +
+      "open: { model: qwen.qwen3-32b-v1:0, region: eu-west-1 } } }",
+  );
+  known.learnCatalog(readCatalog("us-east-1", [
+    summary("anthropic.claude-opus-5-5", PROFILE_ONLY),
+    summary("qwen.qwen3-32b-v1:0", { converse: { maxTokensMaximum: 100 } }),
+  ], [profile("global.anthropic.claude-opus-5-5")]));
+  const target = (name: string) => known.resolve(name).target;
+  assert.equal(target("claude-opus-5-5").modelId, "global.anthropic.claude-opus-5-5");
+  assert.equal(target("there").modelId, "eu.anthropic.claude-opus-5-5");
+  assert.equal(target("qwen.qwen3-32b-v1:0").facts?.mostTokens, 100);
+  assert.equal(target("open").facts, undefined);
+});
+
 Deno.test("a bare id that only a profile serves gets the profile's prefix, another stays as it is", () => {
   const known = models("");
   known.learnCatalog(readCatalog("us-east-1", [
