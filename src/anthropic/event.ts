@@ -44,10 +44,30 @@ function parseEvent(text: string): AnthropicEvent {
   return value as unknown as AnthropicEvent;
 }
 
+/**
+ * An event as it goes to clients, among other bytes: `event: NAME\ndata: DATA\n\n`, its data on one line. Events whose
+ * records stand one behind the other leave without being copied.
+ */
+export interface SseRecord {
+  /** Where it stands. They must not be changed afterwards. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where it begins. */
+  readonly start: number;
+  /** Where its data begins. */
+  readonly data: number;
+  /** Where it ends, behind the empty line. */
+  readonly end: number;
+}
+
+/** Line ends behind the data of a record. */
+const RECORD_TAIL = 2;
+
 /** One event: its SSE name, and its data as bytes, text or object. */
 export class WireEvent {
   /** The event's `type`, which is its SSE `event:` name too. */
   readonly type: string;
+  /** The event as it goes to clients, where it came so. */
+  readonly record: SseRecord | undefined;
   #bytes: Uint8Array | undefined;
   #text: string | undefined;
   #value: AnthropicEvent | undefined;
@@ -57,8 +77,10 @@ export class WireEvent {
     bytes: Uint8Array | undefined,
     text: string | undefined,
     value: AnthropicEvent | undefined,
+    record?: SseRecord,
   ) {
     this.type = type;
+    this.record = record;
     this.#bytes = bytes;
     this.#text = text;
     this.#value = value;
@@ -67,6 +89,11 @@ export class WireEvent {
   /** An event whose data is JSON in UTF-8, kept as it is. The bytes must not be changed afterwards. */
   static fromBytes(type: string, bytes: Uint8Array): WireEvent {
     return new WireEvent(type, bytes, undefined, undefined);
+  }
+
+  /** An event that is written already. */
+  static fromRecord(type: string, record: SseRecord): WireEvent {
+    return new WireEvent(type, undefined, undefined, undefined, record);
   }
 
   /** An event whose data is JSON text, kept as it is. */
@@ -92,26 +119,28 @@ export class WireEvent {
   /** The data as JSON text. */
   get text(): string {
     if (this.#text !== undefined) return this.#text;
-    this.#text = this.#bytes === undefined
-      ? JSON.stringify(this.#value)
-      : decoder.decode(this.#bytes);
+    const bytes = this.rawBytes;
+    this.#text = bytes === undefined ? JSON.stringify(this.#value) : decoder.decode(bytes);
     return this.#text;
   }
 
   /** The data as JSON in UTF-8. */
   get bytes(): Uint8Array {
-    this.#bytes ??= encoder.encode(this.text);
-    return this.#bytes;
+    return this.rawBytes ?? (this.#bytes = encoder.encode(this.text));
   }
 
   /** Size of the data, near enough: bytes, or UTF-16 units where it is text or an object. */
   get size(): number {
+    const { record } = this;
+    if (record !== undefined) return record.end - record.data - RECORD_TAIL;
     return this.#bytes?.byteLength ?? this.text.length;
   }
 
   /** The data as bytes where the event came so, else undefined: text is cheaper to join and encode once. */
   get rawBytes(): Uint8Array | undefined {
-    return this.#bytes;
+    const { record } = this;
+    if (record === undefined) return this.#bytes;
+    return this.#bytes ??= record.bytes.subarray(record.data, record.end - RECORD_TAIL);
   }
 }
 

@@ -25,6 +25,8 @@ export interface ChunkDecoder {
 
 /** Turns event frames into events: `ConverseDecoder` or `InvokeDecoder`. */
 export interface FrameEvents {
+  /** Told how many bytes of frames come next, in which its events have room. */
+  expect?(bytes: number): void;
   /** Appends the events of one frame. */
   push(frame: Frame, out: WireEvent[]): void;
   /** Appends what was held back; throws if the message did not end. */
@@ -43,6 +45,7 @@ export class EventStreamDecoder implements ChunkDecoder {
 
   /** Appends the events of the whole frames so far; see {@link ChunkDecoder.push}. */
   push(chunk: Uint8Array, out: WireEvent[]): void {
+    this.#events.expect?.(chunk.byteLength);
     for (const frame of this.#frames.push(chunk)) {
       if (frame.messageType !== "event") throw errorFromFrame(frame);
       this.#events.push(frame, out);

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { BrokenEvent, WireEvent } from "../../src/anthropic/event.ts";
 import { expandMessage } from "../../src/anthropic/expand.ts";
 import { foldEvents } from "../../src/anthropic/fold.ts";
-import { encodeBatch, SseReader } from "../../src/anthropic/sse.ts";
+import { encodeBatch } from "../../src/anthropic/sse.ts";
+import { SseReader } from "../../src/anthropic/sse_reader.ts";
 import type { AnthropicEvent, Message } from "../../src/anthropic/types.ts";
 import { checkProperty } from "../seed.ts";
 

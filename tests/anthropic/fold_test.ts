@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { WireEvent } from "../../src/anthropic/event.ts";
 import { Folder, foldEvents } from "../../src/anthropic/fold.ts";
-import { encodeBatch, SseReader } from "../../src/anthropic/sse.ts";
+import { encodeBatch } from "../../src/anthropic/sse.ts";
+import { SseReader } from "../../src/anthropic/sse_reader.ts";
 import type { AnthropicEvent } from "../../src/anthropic/types.ts";
 
 const START: AnthropicEvent = {

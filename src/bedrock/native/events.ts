@@ -1,23 +1,22 @@
 /**
- * Step 9 for Claude: what Bedrock streams are Anthropic's own events, whose bytes are passed on.
+ * Step 9 for Claude: what Bedrock streams are Anthropic's own events, whose bytes are passed on; see `invoke.ts` for
+ * how InvokeModel wraps them.
  *
  * Source: Bedrock API reference, InvokeModelWithResponseStream ([T]); recorded streams ([R]).
  * @module
  */
 import { WireEvent } from "../../anthropic/event.ts";
-import { SseReader, typeOf } from "../../anthropic/sse.ts";
+import { SseReader } from "../../anthropic/sse_reader.ts";
 import type { Message } from "../../anthropic/types.ts";
-import { membersOf } from "../../json/scan.ts";
 import { editJson } from "../../json/edit.ts";
 import { brokenAnswer, errorFromEvent } from "../errors.ts";
-import type { Frame } from "../frames.ts";
-import type { ChunkDecoder, FrameEvents } from "../stream.ts";
+import type { ChunkDecoder } from "../stream.ts";
 
 const utf8 = new TextDecoder();
 const METRICS = "amazon-bedrock-invocationMetrics";
 
 /** What both native streams do with an event, and know of the end. */
-class NativeEvents {
+export class NativeEvents {
   #stopped = false;
 
   /** Appends an event; its failure is thrown. */
@@ -42,6 +41,7 @@ class NativeEvents {
 
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
+const QUOTE = 0x22;
 
 /** Events that are read on their way, whoever wants them: their usage is billed. */
 const READ = new Set(["message_start", "message_delta"]);
@@ -78,57 +78,6 @@ function withoutMetrics(event: WireEvent): WireEvent {
     event.type,
     editJson(event.bytes, [{ path: [METRICS], remove: true }]),
   );
-}
-
-/** Payload of a `chunk` frame: `{"bytes":"<base64 of one event>","p":"<padding>"}`. */
-const BYTES_FIRST = [...'{"bytes":"'].map((character) => character.charCodeAt(0));
-const QUOTE = 0x22;
-
-function beginsWith(bytes: Uint8Array, beginning: readonly number[]): boolean {
-  for (let at = 0; at < beginning.length; at++) if (bytes[at] !== beginning[at]) return false;
-  return true;
-}
-
-/** The base64 text in a chunk's payload, found without parsing it where it stands first, as it does. */
-function base64Of(payload: Uint8Array): string {
-  if (beginsWith(payload, BYTES_FIRST)) {
-    const end = payload.indexOf(QUOTE, BYTES_FIRST.length);
-    const text = utf8.decode(payload.subarray(BYTES_FIRST.length, Math.max(end, 0)));
-    if (text !== "" && !text.includes("\\")) return text; // JSON may write `/` as `\/`
-  }
-  for (const { key, valueStart, end } of membersOf(payload, 0)) {
-    if (key === "bytes") return String(JSON.parse(utf8.decode(payload.subarray(valueStart, end))));
-  }
-  throw brokenAnswer("A chunk of the stream from Amazon Bedrock holds no bytes: try again");
-}
-
-function decodeBase64(text: string): Uint8Array {
-  try {
-    return Uint8Array.fromBase64(text);
-  } catch (error) {
-    throw brokenAnswer("A chunk of the stream from Amazon Bedrock is no base64: try again", error);
-  }
-}
-
-/** InvokeModelWithResponseStream: an event in base64 in each `chunk` frame. */
-export class InvokeDecoder implements FrameEvents {
-  readonly #events = new NativeEvents();
-
-  /** Appends the event of one frame. */
-  push(frame: Frame, out: WireEvent[]): void {
-    if (frame.type !== "chunk") return;
-    const bytes = decodeBase64(base64Of(frame.payload));
-    const type = typeOf(bytes);
-    if (type === "") {
-      throw brokenAnswer("An event of the stream from Amazon Bedrock has no type: try again");
-    }
-    this.#events.take(WireEvent.fromBytes(type, bytes), out);
-  }
-
-  /** Throws if the message has not ended. */
-  end(): void {
-    this.#events.end();
-  }
 }
 
 /** Bedrock's Messages endpoint and mantle: plain server-sent events. */

@@ -2,12 +2,10 @@
 import assert from "node:assert/strict";
 import { ApiError } from "../../../src/anthropic/error.ts";
 import type { WireEvent } from "../../../src/anthropic/event.ts";
+import { encodeBatch } from "../../../src/anthropic/sse.ts";
 import type { Frame } from "../../../src/bedrock/frames.ts";
-import {
-  InvokeDecoder,
-  nativeMessage,
-  NativeSseDecoder,
-} from "../../../src/bedrock/native/events.ts";
+import { nativeMessage, NativeSseDecoder } from "../../../src/bedrock/native/events.ts";
+import { InvokeDecoder } from "../../../src/bedrock/native/invoke.ts";
 
 const encoder = new TextEncoder();
 const METRICS = '"amazon-bedrock-invocationMetrics":{"inputTokenCount":1,"outputTokenCount":2}';
@@ -38,6 +36,55 @@ function invoke(...frames: Frame[]): string[][] {
     one.payload.fill(0); // a payload holds until the next push only
   }
   return events.map(({ type, text }) => [type, text]);
+}
+
+const LINES: Record<string, string> = {
+  "one event after the other": '{"type":"content_block_delta","index":0,"delta":{"text":"a"}}',
+  "an event of another type": '{"type":"content_block_stop","index":0}',
+  "an event on several lines": '{"type":"content_block_delta",\n"index":0,\r"delta":{}}',
+  "a longer one": `{"type":"content_block_delta","t":"${"x".repeat(5_000)}"}`,
+};
+
+Deno.test("InvokeDecoder's events leave as records of one line each, whichever came together", () => {
+  const texts = Object.values(LINES);
+  for (let first = 0; first < texts.length; first++) {
+    for (const expected of [0, 100, 100_000]) {
+      const order = [...texts.slice(first), ...texts.slice(0, first), ...texts];
+      const decoder = new InvokeDecoder();
+      decoder.expect(expected);
+      const events: WireEvent[] = [];
+      for (const text of order) decoder.push(chunk(text), events);
+      const wanted = order.map((text) => {
+        const line = text.replace(/[\n\r]/g, " ");
+        return `event: ${JSON.parse(text).type}\ndata: ${line}\n\n`;
+      });
+      assert.equal(new TextDecoder().decode(encodeBatch(events)), wanted.join(""));
+    }
+  }
+});
+
+Deno.test("events that came together and are changed by nobody leave without being copied", () => {
+  const records = order(3).map((text) => `event: ${JSON.parse(text).type}\ndata: ${text}\n\n`);
+  const sse: WireEvent[] = [];
+  new NativeSseDecoder().push(encoder.encode(records.join("")), sse);
+  const framed: WireEvent[] = [];
+  const decoder = new InvokeDecoder();
+  decoder.expect(10_000);
+  for (const text of order(3)) decoder.push(chunk(text), framed);
+  for (const events of [sse, framed]) {
+    const out = encodeBatch(events);
+    assert.equal(new TextDecoder().decode(out), records.join(""));
+    assert.equal(out.buffer, events[0]?.record?.bytes.buffer);
+  }
+});
+
+function order(deltas: number): string[] {
+  const delta = (n: number) => `{"type":"content_block_delta","index":0,"delta":{"text":"${n}"}}`;
+  return [
+    '{"type":"message_start","message":{}}',
+    ...Array.from({ length: deltas }, (_, n) => delta(n)),
+    STOP,
+  ];
 }
 
 function isApiError(type: string, says: RegExp): (error: unknown) => boolean {
