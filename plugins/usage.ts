@@ -61,9 +61,12 @@ export interface CountedRecord {
 const PLAIN = /^[\x20-\x7e]{0,99}$/;
 
 /** A name as a key of the store can hold it: whole, or its beginning and its digest. */
-async function fitting(name: string | undefined): Promise<string | null> {
+function fitting(name: string | undefined): string | null | Promise<string> {
   if (name === undefined) return null;
-  if (PLAIN.test(name)) return name;
+  return PLAIN.test(name) ? name : shortened(name);
+}
+
+async function shortened(name: string): Promise<string> {
   const bytes = new TextEncoder().encode(JSON.stringify(name));
   if (bytes.byteLength <= LONGEST_NAME) return name;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -89,17 +92,33 @@ function tokensOf({ billed }: CompleteContext) {
   };
 }
 
-async function recordOf(ctx: CompleteContext) {
-  const { principal, served, billed, timings } = ctx;
+/** Names as keys of the store can hold them: at once, where all of them fit as they are. */
+function namesOf({ principal, model }: CompleteContext): Names | Promise<Names> {
+  const names = [
+    fitting(principal?.id),
+    fitting(principal?.name),
+    fitting(principal?.key?.user),
+    fitting(principal?.key?.team),
+    fitting(model),
+  ];
+  return names.some((name) => name instanceof Promise) ? Promise.all(names) : names as Names;
+}
+
+/** Of key, key's name, user, team and model. */
+type Names = readonly (string | null)[];
+
+function recordOf(ctx: CompleteContext, names: Names) {
+  const [id = null, name = null, user = null, team = null, model = null] = names;
+  const { served, billed, timings } = ctx;
   const header = (name: string) => ctx.headers.get(name)?.slice(0, LONGEST_HEADER) ?? null;
   return {
     id: ctx.id,
     at: new Date(ctx.startedAt).toISOString(),
-    key_id: await fitting(principal?.id),
-    key_name: await fitting(principal?.name), // as it is at this time
-    user: await fitting(principal?.key?.user),
-    team: await fitting(principal?.key?.team),
-    model: await fitting(ctx.model), // as the client asked for it
+    key_id: id,
+    key_name: name, // as it is at this time
+    user,
+    team,
+    model, // as the client asked for it
     model_id: served?.modelId ?? null,
     base_model: served?.baseModel ?? null,
     route: served?.route ?? null,
@@ -195,28 +214,33 @@ const usage: PluginFactory = ({ define, z }): Plugin =>
     holdsReply: true,
     setup({ records_days, record_partitions, rollup_days }, host) {
       const tellUnpriced = unpricedTeller(host);
+      const post = (record: ReturnType<typeof recordOf>): Promise<void> => {
+        const { at, id, listed, base_model } = record;
+        if (listed === false) tellUnpriced(base_model ?? "");
+        const writes: StoreWrite[] = [
+          { ...rollupOf(record), expiresAt: rollupEnd(at, rollup_days) },
+        ];
+        if (records_days > 0) {
+          const expiresAt = Date.parse(at) + records_days * DAY_MS;
+          writes.push({
+            key: [
+              recordPartition(at.slice(0, 10), partOf(id, record_partitions)),
+              `${at}/${id}`,
+            ],
+            put: record,
+            expiresAt,
+          });
+        }
+        return host.ledger.post(writes);
+      };
       return {
-        async onComplete(ctx) {
+        onComplete(ctx) {
           // Who has no key leaves nothing: bad keys by the thousand must not grow the store.
           if (ctx.endpoint !== "messages" || ctx.principal === undefined) return;
-          const record = await recordOf(ctx);
-          const { at, id, listed, base_model } = record;
-          if (listed === false) tellUnpriced(base_model ?? "");
-          const writes: StoreWrite[] = [
-            { ...rollupOf(record), expiresAt: rollupEnd(at, rollup_days) },
-          ];
-          if (records_days > 0) {
-            const expiresAt = Date.parse(at) + records_days * DAY_MS;
-            writes.push({
-              key: [
-                recordPartition(at.slice(0, 10), partOf(id, record_partitions)),
-                `${at}/${id}`,
-              ],
-              put: record,
-              expiresAt,
-            });
-          }
-          await host.ledger.post(writes);
+          const names = namesOf(ctx);
+          return names instanceof Promise
+            ? names.then((late) => post(recordOf(ctx, late)))
+            : post(recordOf(ctx, names));
         },
       };
     },

@@ -203,6 +203,8 @@ export function filterBetas(
   };
 }
 
+const NO_BETAS: FilteredBetas = { send: [], dropped: [], fields: [], brought: [] };
+
 /**
  * What becomes of the betas of a request: those of its header, those of its body, where the Agent SDK puts them,
  * and on the native routes those that it needs without saying so.
@@ -213,11 +215,15 @@ export function betasOf(
   place: BetaPlace,
   decisions: BetaDecisions = {},
 ): FilteredBetas {
-  const inBody: readonly unknown[] = Array.isArray(body.anthropic_beta) ? body.anthropic_beta : [];
-  const given = [...inHeader, ...inBody.filter((beta) => typeof beta === "string")];
-  const implied = place.route === "converse"
-    ? []
-    : IMPLIED.filter(([, wanted]) => wanted(body, place.route)).map(([beta]) => beta);
+  const given = [...inHeader];
+  if (Array.isArray(body.anthropic_beta)) {
+    for (const beta of body.anthropic_beta) if (typeof beta === "string") given.push(beta);
+  }
+  const implied: string[] = [];
+  if (place.route !== "converse") {
+    for (const [beta, wanted] of IMPLIED) if (wanted(body, place.route)) implied.push(beta);
+  }
+  if (given.length === 0 && implied.length === 0) return NO_BETAS;
   const { refused = [], refusedFields = [] } = decisions;
   const orphans = given.filter((beta) =>
     !implied.includes(beta) &&

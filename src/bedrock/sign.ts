@@ -116,8 +116,11 @@ function signedNames(names: readonly string[]): SignedNames {
   return { ordered: pairs.map(([, name]) => name), small, list: small.join(";") };
 }
 
+/** A value without white space, as nearly all are. */
+const ONE_WORD = /^[!-~]*$/;
+
 function canonicalValue(value: string): string {
-  return value.trim().replace(/\s+/g, " ");
+  return ONE_WORD.test(value) ? value : value.trim().replace(/\s+/g, " ");
 }
 
 /** Answers that are worked out once for each question, and forgotten all together when they are many. */

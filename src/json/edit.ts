@@ -48,6 +48,7 @@ function encode(value: unknown): Uint8Array {
 }
 
 class Editor {
+  /** In the order of their places, each behind the one before. */
   readonly splices: Splice[] = [];
   readonly #source: Uint8Array;
 
@@ -59,71 +60,67 @@ class Editor {
   descend(at: number, node: Node): void {
     const members = membersOf(this.#source, at);
     const last = lastOfEachName(members);
-    const removed = members.map((member) => {
-      const edit = node.below.get(member.key)?.edit;
-      // Of members that share a name only the last counts (JSON.parse) and was checked: who reads on may take another.
-      return (last !== undefined && last.get(member.key) !== member) ||
-        (edit !== undefined && "remove" in edit);
-    });
-    this.#remove(at, members, removed);
-    const added = new Map(node.below);
-    members.forEach((member, index) => {
+    let firstKept = members.length;
+    for (let index = members.length - 1; index >= 0; index--) {
+      if (!isRemoved(members[index]!, node, last)) firstKept = index;
+    }
+    this.#add(at, additionsTo(members, node), firstKept < members.length);
+    for (let index = 0; index < members.length; index++) {
+      const member = members[index]!;
+      if (isRemoved(member, node, last)) {
+        // With the comma that goes with it: the one before, or, for the first ones, the one behind.
+        const leading = index < firstKept;
+        const from = leading ? member.start : members[index - 1]!.end;
+        const to = leading ? members[index + 1]?.start ?? member.end : member.end;
+        this.splices.push({ from, to, bytes: NOTHING });
+        continue;
+      }
       const child = node.below.get(member.key);
-      added.delete(member.key);
-      if (child === undefined || removed[index]) return;
+      if (child === undefined) continue;
       if (child.edit !== undefined && "value" in child.edit) {
-        this.#replace(member, child.edit.value);
+        const bytes = encode(child.edit.value);
+        this.splices.push({ from: member.valueStart, to: member.end, bytes });
       } else this.descend(member.valueStart, child);
-    });
-    const additions = [...added].flatMap(([key, { edit }]) =>
-      edit !== undefined && "value" in edit ? [[key, edit.value] as const] : []
-    );
-    if (additions.length > 0) this.#add(at, additions, removed.includes(false));
-  }
-
-  #replace({ valueStart, end }: Member, value: unknown): void {
-    this.splices.push({ from: valueStart, to: end, bytes: encode(value) });
-  }
-
-  /** Removes members with the comma that goes with them: the one before, or, for the first ones, the one behind. */
-  #remove(at: number, members: readonly Member[], removed: readonly boolean[]): void {
-    const firstKept = removed.indexOf(false);
-    for (const [index, member] of members.entries()) {
-      if (!removed[index]) continue;
-      const before = members[index - 1];
-      const after = members[index + 1];
-      const leading = firstKept < 0 || index < firstKept;
-      const from = leading ? member.start : before?.end ?? at + 1;
-      const to = leading ? after?.start ?? member.end : member.end;
-      this.splices.push({ from, to, bytes: NOTHING });
     }
   }
 
   /** Adds at the front: the place is known without a look at the object's end. */
-  #add(
-    at: number,
-    additions: readonly (readonly [string | number, unknown])[],
-    followed: boolean,
-  ): void {
-    const text = additions.map(([key, value]) =>
-      `${JSON.stringify(String(key))}:${JSON.stringify(value) ?? "null"}`
-    );
+  #add(at: number, text: string, followed: boolean): void {
+    if (text === "") return;
     const place = skipSpace(this.#source, at) + 1;
-    this.splices.push({
-      from: place,
-      to: place,
-      bytes: encoder.encode(text.join(",") + (followed ? "," : "")),
-    });
+    const bytes = encoder.encode(followed ? `${text},` : text);
+    this.splices.push({ from: place, to: place, bytes });
   }
 }
 
+type Last = ReadonlyMap<string | number, Member> | undefined;
+
+/** Of members that share a name only the last counts (JSON.parse) and was checked: who reads on may take another. */
+function isRemoved(member: Member, node: Node, last: Last): boolean {
+  if (last !== undefined && last.get(member.key) !== member) return true;
+  const edit = node.below.get(member.key)?.edit;
+  return edit !== undefined && "remove" in edit;
+}
+
 /** The members that count; undefined if all do, as in a list. */
-function lastOfEachName(
-  members: readonly Member[],
-): ReadonlyMap<string | number, Member> | undefined {
+function lastOfEachName(members: readonly Member[]): Last {
   if (typeof members[0]?.key !== "string") return undefined;
-  const last = new Map(members.map((member) => [member.key, member]));
-  return last.size === members.length ? undefined : last;
+  const names = new Set<string | number>();
+  for (const { key } of members) names.add(key);
+  if (names.size === members.length) return undefined;
+  return new Map(members.map((member) => [member.key, member]));
+}
+
+/** What is set that is not there yet, as JSON between commas. */
+function additionsTo(members: readonly Member[], node: Node): string {
+  let text = "";
+  for (const [key, { edit }] of node.below) {
+    if (edit === undefined || !("value" in edit)) continue;
+    if (members.some((member) => member.key === key)) continue;
+    const member = `${JSON.stringify(String(key))}:${JSON.stringify(edit.value) ?? "null"}`;
+    text += text === "" ? member : `,${member}`;
+  }
+  return text;
 }
 
 /**
@@ -134,18 +131,15 @@ export function editJson(source: Uint8Array, edits: readonly JsonEdit[]): Uint8A
   const editor = new Editor(source);
   const start = source[0] === 0xef ? 3 : 0; // a byte order mark
   editor.descend(skipSpace(source, start), treeOf(edits));
-  const splices = editor.splices.sort((a, b) => a.from - b.from || a.to - b.to);
-  const size = splices.reduce(
-    (sum, { from, to, bytes }) => sum + bytes.byteLength - (to - from),
-    source.byteLength,
-  );
+  let size = source.byteLength;
+  for (const { from, to, bytes } of editor.splices) size += bytes.byteLength - (to - from);
   const result = new Uint8Array(size);
   let at = 0;
   let read = 0;
-  for (const { from, to, bytes } of splices) {
+  for (const { from, to, bytes } of editor.splices) {
     result.set(source.subarray(read, from), at);
     at += from - read;
-    result.set(bytes, at);
+    if (bytes.byteLength > 0) result.set(bytes, at);
     at += bytes.byteLength;
     read = to;
   }

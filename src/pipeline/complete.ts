@@ -87,48 +87,60 @@ class OnCompleteContext extends ViewContext implements CompleteContext {
   }
 }
 
-async function runOnComplete(
-  plugin: LoadedPlugin,
-  exchange: Exchange,
-  ending: Ending,
-  totalMs: number,
-  bill: () => Billed | null,
-): Promise<void> {
-  const run = new HookRun(exchange, plugin, "onComplete");
+function checkNothing(run: HookRun, result: unknown): void {
+  if (result === undefined) return;
+  applyPolicy(run, new TypeError("Cannot use what onComplete returned: it must be nothing"));
+}
+
+/** The policy has logged it already; the answer is decided, so nothing is left to fail. */
+function tellFailed({ plugin, exchange }: HookRun, error: unknown): void {
+  plugin.log.debug("Nothing left to fail", { request: exchange.id, cause: errorFields(error) });
+}
+
+/** Runs a hook; a promise only where it has to be waited for. */
+function runOnComplete(
+  run: HookRun,
+  context: OnCompleteContext,
+): Promise<void> | undefined {
   try {
-    const result: unknown = await runHook(
-      run,
-      () => plugin.hooks.onComplete?.(new OnCompleteContext(run, ending, totalMs, bill)),
-    );
-    if (result !== undefined) {
-      applyPolicy(run, new TypeError("Cannot use what onComplete returned: it must be nothing"));
+    const result: unknown = runHook(run, () => run.plugin.hooks.onComplete?.(context));
+    if (result instanceof Promise) {
+      return result.then((late) => checkNothing(run, late)).catch((error) =>
+        tellFailed(run, error)
+      );
     }
+    checkNothing(run, result);
   } catch (error) {
-    // The policy has logged it already; the answer is decided, so nothing is left to fail.
-    plugin.log.debug("Nothing left to fail", { request: exchange.id, cause: errorFields(error) });
+    tellFailed(run, error);
   }
+  return undefined;
+}
+
+/** All of them as one; undefined when there is nothing to wait for. */
+function together(hooks: readonly Promise<void>[]): Promise<unknown> | undefined {
+  return hooks.length > 1 ? Promise.all(hooks) : hooks[0];
 }
 
 /** Runs `onComplete` of every plugin, once per exchange. */
 export class Completion {
   readonly #plugins: readonly LoadedPlugin[];
   readonly #exchange: Exchange;
-  readonly #track: (done: Promise<void>, ending: Ending) => void;
+  readonly #track: (done: Promise<unknown> | undefined, ending: Ending) => void;
   #ended = false;
   #held: Promise<unknown> | undefined;
 
   /**
    * For one exchange; nothing runs yet.
    *
-   * @param track Handed the promise of all hooks, which may outlive the answer, and how the request ended
+   * @param track Handed the promise of all hooks that still run, which may outlive the answer, and how the request ended
    */
   constructor(
     plugins: readonly LoadedPlugin[],
     exchange: Exchange,
-    track: (done: Promise<void>, ending: Ending) => void,
+    track: (done: Promise<unknown> | undefined, ending: Ending) => void,
   ) {
     this.#track = track;
-    this.#plugins = plugins.filter((plugin) => plugin.hooks.onComplete !== undefined);
+    this.#plugins = plugins;
     this.#exchange = exchange;
   }
 
@@ -146,13 +158,16 @@ export class Completion {
     const all: Promise<void>[] = [];
     const holding: Promise<void>[] = [];
     for (const plugin of this.#plugins) {
-      const hook = runOnComplete(plugin, this.#exchange, ending, totalMs, bill);
+      if (plugin.hooks.onComplete === undefined) continue;
+      const run = new HookRun(this.#exchange, plugin, "onComplete");
+      const hook = runOnComplete(run, new OnCompleteContext(run, ending, totalMs, bill));
+      if (hook === undefined) continue;
       all.push(hook);
       if (plugin.holdsReply) holding.push(hook);
     }
     this.#ended = true;
-    this.#track(Promise.all(all).then(() => undefined), ending);
-    this.#held = holding.length === 0 ? undefined : Promise.all(holding);
+    this.#track(together(all), ending);
+    this.#held = together(holding);
     return this.#held;
   }
 }

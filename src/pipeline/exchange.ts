@@ -9,6 +9,7 @@ import type { Message, MessagesRequest, Usage } from "../anthropic/types.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Billed, Billing, CallEstimate } from "../pricing/billing.ts";
+import { AnswerHeaders } from "./answer_headers.ts";
 import type { Endpoint, ExchangeView, Principal, Served, ServiceTier, State } from "./plugin.ts";
 
 /** What an exchange is opened with. */
@@ -73,7 +74,7 @@ export class Exchange implements ExchangeView {
   /** What plugins leave for one another. */
   readonly state: State = {};
   /** Headers of the answer. */
-  readonly responseHeaders: Headers = new Headers();
+  readonly answerHeaders: AnswerHeaders = new AnswerHeaders();
   /** Time. */
   readonly clock: Clock;
   /** Who sends it. */

@@ -4,6 +4,7 @@
  */
 import { Hono } from "hono";
 import { ApiError } from "../anthropic/error.ts";
+import { AnswerHeaders } from "../pipeline/answer_headers.ts";
 import { newRequestId } from "../pipeline/exchange.ts";
 import { postCountTokens } from "./count_tokens.ts";
 import { logError, toApiError } from "./errors.ts";
@@ -48,7 +49,8 @@ export function errorOutside({ log, counts }: Services, failure: unknown): Respo
   const error = toApiError(failure);
   counts.add(faultOf(failure), error.status);
   logError(log.with({ request: requestId }), failure);
-  const headers = new Headers(error.headers);
+  const headers = new AnswerHeaders();
+  for (const [name, value] of Object.entries(error.headers)) headers.set(name.toLowerCase(), value);
   const body = JSON.stringify(error.body(requestId));
   return jsonResponse(body, { requestId, status: error.status, headers });
 }

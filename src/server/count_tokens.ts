@@ -33,7 +33,7 @@ export function postCountTokens(services: Services, request: Request): Promise<R
     });
     exchange.firstByte();
     await completion.end({ outcome: "ok", status: 200 });
-    const headers = exchange.responseHeaders;
+    const headers = exchange.answerHeaders;
     headers.set("x-outcrop-token-source", source);
     return jsonResponse(JSON.stringify({ input_tokens: tokens }), {
       requestId: exchange.id,

@@ -4,7 +4,7 @@
  */
 import { ApiError } from "../anthropic/error.ts";
 import type { FaultCounts } from "./fault_counts.ts";
-import { setCommonHeaders } from "./headers.ts";
+import { answer } from "./headers.ts";
 import type { Services } from "./services.ts";
 import { withExchange } from "./with_exchange.ts";
 
@@ -34,9 +34,7 @@ export function getMetrics(services: Services, request: Request): Promise<Respon
     }
     const text = exposition(services.counts);
     await completion.end({ outcome: "ok", status: 200 });
-    const headers = exchange.responseHeaders;
-    setCommonHeaders(headers, exchange.id);
-    headers.set("content-type", CONTENT_TYPE);
-    return new Response(text, { headers });
+    const headers = exchange.answerHeaders;
+    return answer(text, { requestId: exchange.id, contentType: CONTENT_TYPE, headers });
   });
 }

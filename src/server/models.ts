@@ -21,7 +21,7 @@ export function getModels(services: Services, request: Request): Promise<Respons
     await completion.end({ outcome: "ok", status: 200 });
     return jsonResponse(JSON.stringify(page), {
       requestId: exchange.id,
-      headers: exchange.responseHeaders,
+      headers: exchange.answerHeaders,
     });
   });
 }
@@ -37,7 +37,7 @@ export function getModel(services: Services, request: Request, id: string): Prom
     await completion.end({ outcome: "ok", status: 200 });
     return jsonResponse(JSON.stringify(model), {
       requestId: exchange.id,
-      headers: exchange.responseHeaders,
+      headers: exchange.answerHeaders,
     });
   });
 }

@@ -14,7 +14,7 @@ import type { LoadedPlugin } from "../pipeline/guard.ts";
 import type { Message } from "../anthropic/types.ts";
 import { endingOf, logError, toApiError } from "./errors.ts";
 import { type BatchSource, eventStream } from "./event_stream.ts";
-import { jsonResponse, setCommonHeaders } from "./headers.ts";
+import { answer, headerText, jsonResponse } from "./headers.ts";
 
 /** An answer on its way: from Bedrock, or from a plugin. */
 export type Reply = Answer | { readonly kind: "plugin"; readonly message: Message };
@@ -53,7 +53,7 @@ export async function respondMessage(
     : JSON.stringify(outward.pushMessage(message));
   exchange.firstByte();
   await completion.end({ outcome: "ok", status: 200, messages: outward?.messages() });
-  return jsonResponse(body, { requestId: exchange.id, headers: exchange.responseHeaders });
+  return jsonResponse(body, { requestId: exchange.id, headers: exchange.answerHeaders });
 }
 
 /** Answers with server-sent events. Rejects with whatever fails before the stream is committed to 200. */
@@ -65,9 +65,7 @@ export async function respondStream(
   const early = await settledWithin(pending, options.commitAfterMs, clock);
   const outward = Outward.open(outer, exchange, true);
   const source = new ReplySource(early ?? pending, exchange);
-  const headers = exchange.responseHeaders;
-  setCommonHeaders(headers, exchange.id);
-  headers.set("content-type", "text/event-stream; charset=utf-8");
+  const headers = exchange.answerHeaders;
   headers.set("cache-control", "no-cache");
   headers.set("x-accel-buffering", "no"); // a proxy in front that buffers would stall the client
   if (early !== undefined && early.kind !== "plugin") noteFacts(early, exchange);
@@ -93,7 +91,8 @@ export async function respondStream(
       void completion.end({ outcome: "aborted", status: 200, fault: "client" });
     },
   });
-  return new Response(body, { status: 200, headers });
+  const contentType = "text/event-stream; charset=utf-8";
+  return answer(body, { requestId: exchange.id, contentType, headers });
 }
 
 function noteFacts({ facts }: Answer, exchange: Exchange): void {
@@ -106,17 +105,9 @@ function noteFacts({ facts }: Answer, exchange: Exchange): void {
     ...(facts.tier === undefined ? {} : { tier: facts.tier }),
     ...(bedrockRequestId === undefined ? {} : { bedrockRequestId }),
   });
-  const headers = exchange.responseHeaders;
-  if (bedrockRequestId !== undefined) headers.set("x-amzn-requestid", bedrockRequestId);
+  const headers = exchange.answerHeaders;
+  if (bedrockRequestId !== undefined) headers.set("x-amzn-requestid", headerText(bedrockRequestId));
   if (dropped.length > 0) headers.set("x-outcrop-dropped", headerText(dropped.join(", ")));
-}
-
-/** Longest value of a header of ours: what is longer is cut, and whole in the log. */
-const LONGEST_HEADER = 1_000;
-
-/** Names of fields are a client's own words: only what a header may hold of them goes into one. */
-function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?").slice(0, LONGEST_HEADER);
 }
 
 function noteServed(reply: MessageAnswer, exchange: Exchange): void {

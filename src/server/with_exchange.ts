@@ -3,11 +3,12 @@
  * @module
  */
 import { runOnRequest } from "../pipeline/before.ts";
+import { AnswerHeaders } from "../pipeline/answer_headers.ts";
 import { Completion } from "../pipeline/complete.ts";
 import { Exchange, newRequestId } from "../pipeline/exchange.ts";
 import type { Endpoint } from "../pipeline/plugin.ts";
 import { endingOf, logError, toApiError } from "./errors.ts";
-import { jsonResponse } from "./headers.ts";
+import { headerText, jsonResponse } from "./headers.ts";
 import type { Place } from "./overload.ts";
 import type { Services } from "./services.ts";
 
@@ -39,10 +40,12 @@ export async function withExchange(
   uses.enter();
   const completion = new Completion(plugins, exchange, (done, { fault, status }) => {
     counts.add(fault, status);
-    background.add(done.finally(() => {
+    const leave = () => {
       uses.leave();
       place.leave();
-    }));
+    };
+    if (done === undefined) leave();
+    else background.add(done.finally(leave));
   });
   const onGone = () => exchange.clientGone();
   request.signal.addEventListener("abort", onGone, { once: true });
@@ -66,21 +69,21 @@ function refusal({ log, counts }: Services, error: unknown): Response {
   const { status } = toApiError(error);
   counts.add("us", status);
   log.info("Request not let in", { request: id, fault: "us", status });
-  return errorResponse(error, { id, responseHeaders: new Headers() });
+  return errorResponse(error, { id, answerHeaders: new AnswerHeaders() });
 }
 
 function errorResponse(
   error: unknown,
-  exchange: Pick<Exchange, "id" | "responseHeaders">,
+  exchange: Pick<Exchange, "id" | "answerHeaders">,
 ): Response {
   const told = toApiError(error);
-  const headers = exchange.responseHeaders;
-  for (const [name, value] of Object.entries(told.headers)) headers.set(name, value);
+  const headers = exchange.answerHeaders;
+  for (const [name, value] of Object.entries(told.headers)) headers.set(name.toLowerCase(), value);
   if ((told.status === 429 || told.status === 529) && !headers.has("retry-after")) {
     headers.set("retry-after", RETRY_AFTER_S); // clients without a number back off by their own, for minutes
   }
   if ("bedrockRequestId" in told && typeof told.bedrockRequestId === "string") {
-    headers.set("x-amzn-requestid", told.bedrockRequestId);
+    headers.set("x-amzn-requestid", headerText(told.bedrockRequestId));
   }
   const body = JSON.stringify(told.body(exchange.id));
   return jsonResponse(body, { requestId: exchange.id, status: told.status, headers });

@@ -31,7 +31,11 @@ export class NativeEvents {
     out.push(event.text.includes(METRICS) ? withoutMetrics(event) : event);
   }
 
-  /** @throws {BedrockError} If the message has not ended */
+  /**
+   * Tells that no more comes.
+   *
+   * @throws {BedrockError} If the message has not ended
+   */
   end(): void {
     if (!this.#stopped) {
       throw brokenAnswer("The stream from Amazon Bedrock ended before the message did: try again");

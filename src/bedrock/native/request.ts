@@ -9,7 +9,7 @@ import type { ServiceTier } from "../../config/schema.ts";
 import { diffJson, editJson, type JsonEdit } from "../../json/edit.ts";
 import { encodeModelPath } from "../sign.ts";
 import { legalUserId, refuseUnsupported } from "../unsupported.ts";
-import { type BetaDecisions, betasOf } from "../betas.ts";
+import { type BetaDecisions, betasOf, type FilteredBetas } from "../betas.ts";
 import { rewriteNative } from "./rewrite.ts";
 
 /** What is to be sent, and where. */
@@ -73,8 +73,12 @@ const DROPPED_FIELDS = [
   "speed",
   "thread",
 ];
-/** Refused by InvokeModel only. */
-const DROPPED_ON_INVOKE = ["user_profile_id", "workspace_id"];
+/** Refused by InvokeModel too. */
+const DROPPED_ON_INVOKE = [...DROPPED_FIELDS, "user_profile_id", "workspace_id"];
+/** Said by InvokeModel's path. */
+const PATH_FIELDS = ["model", "stream", "anthropic_beta"];
+/** Said by a header, or again where it is so. */
+const HEADER_FIELDS = ["stream", "anthropic_beta"];
 
 function withLegalUserId(body: MessagesRequest): MessagesRequest {
   const userId = body.metadata?.user_id;
@@ -83,19 +87,11 @@ function withLegalUserId(body: MessagesRequest): MessagesRequest {
   return legal === userId ? body : { ...body, metadata: { ...body.metadata, user_id: legal } };
 }
 
-/** Fields left out of the body: those of the table, and those whose beta was left out. */
-function withoutFields(
-  body: MessagesRequest,
-  fields: readonly string[],
-): { body: Record<string, unknown>; dropped: string[] } {
-  const copy: Record<string, unknown> = { ...body };
-  const dropped: string[] = [];
+/** Adds to `dropped` what is lost of a body by leaving fields out: of null nothing is. */
+function noteDropped(body: MessagesRequest, fields: readonly string[], dropped: string[]): void {
   for (const field of fields) {
-    if (!(field in copy)) continue;
-    if (copy[field] !== null) dropped.push(field); // of null nothing is lost
-    delete copy[field];
+    if (field in body && body[field] !== null && !dropped.includes(field)) dropped.push(field);
   }
-  return { body: copy, dropped };
 }
 
 /**
@@ -110,14 +106,14 @@ export function buildNativeRequest(input: NativeInput): NativeBuilt {
   const { systemRefused, stream: streamed } = input;
   const options = { baseId, route, betas: betas.send, systemRefused, streamed };
   const rewritten = rewriteNative(input.body, options);
-  const stripped = withoutFields(
-    route === "invoke" ? rewritten.body : withLegalUserId(rewritten.body),
-    [...DROPPED_FIELDS, ...route === "invoke" ? DROPPED_ON_INVOKE : [], ...betas.fields],
-  );
-  const dropped = [...rewritten.dropped, ...stripped.dropped, ...betas.dropped];
+  const body = route === "invoke" ? rewritten.body : withLegalUserId(rewritten.body);
+  const dropped = [...rewritten.dropped];
+  noteDropped(body, route === "invoke" ? DROPPED_ON_INVOKE : DROPPED_FIELDS, dropped);
+  noteDropped(body, betas.fields, dropped);
+  dropped.push(...betas.dropped);
   const tierAllowed = input.body.service_tier !== "standard_only" && tier !== undefined &&
     tier !== "default";
-  const parts = { input, body: stripped.body, betas: betas.send, dropped };
+  const parts = { input, body, betas, dropped };
   const tierHeader: Record<string, string> = tierAllowed && route !== "mantle"
     ? { "x-amzn-bedrock-service-tier": tier }
     : {};
@@ -126,24 +122,39 @@ export function buildNativeRequest(input: NativeInput): NativeBuilt {
 
 interface Parts {
   readonly input: NativeInput;
-  readonly body: Record<string, unknown>;
-  readonly betas: readonly string[];
+  /** Rewritten; fields are still to be left out of it. */
+  readonly body: MessagesRequest;
+  readonly betas: FilteredBetas;
   readonly dropped: readonly string[];
 }
 
-function edit({ input }: Parts, wanted: Record<string, unknown>): Uint8Array<ArrayBuffer> {
-  const edits: JsonEdit[] = diffJson(input.original, wanted);
-  return editJson(input.raw, edits);
+/** The body received, become {@link Parts.body} less `without` and with what is set: nothing is written that stays. */
+function edit(
+  { input: { raw, original }, body }: Parts,
+  without: readonly (readonly string[])[],
+  set: Readonly<Record<string, unknown>>,
+): Uint8Array<ArrayBuffer> {
+  const given: Readonly<Record<string, unknown>> = original;
+  const isLeftOut = (name: unknown) => without.some((names) => names.includes(String(name)));
+  const edits: JsonEdit[] = [];
+  for (const one of diffJson(original, body)) {
+    const [name] = one.path;
+    if (!isLeftOut(name) && !Object.hasOwn(set, String(name))) edits.push(one);
+  }
+  for (const name of Object.keys(given)) {
+    if (isLeftOut(name) && !Object.hasOwn(set, name)) edits.push({ path: [name], remove: true });
+  }
+  for (const name of Object.keys(set)) {
+    if (given[name] !== set[name]) edits.push({ path: [name], value: set[name] });
+  }
+  return editJson(raw, edits);
 }
 
 function buildInvoke(parts: Parts, tier: Record<string, string>): NativeBuilt {
   const { input, betas, dropped } = parts;
-  const { model: _model, stream: _stream, anthropic_beta: _beta, ...rest } = parts.body;
-  const body = edit(parts, {
-    ...rest,
-    anthropic_version: INVOKE_VERSION,
-    ...(betas.length === 0 ? {} : { anthropic_beta: betas }),
-  });
+  const set: Record<string, unknown> = { anthropic_version: INVOKE_VERSION };
+  if (betas.send.length > 0) set.anthropic_beta = betas.send;
+  const body = edit(parts, [PATH_FIELDS, DROPPED_ON_INVOKE, betas.fields], set);
   const operation = input.stream ? "invoke-with-response-stream" : "invoke";
   return {
     host: "runtime",
@@ -156,20 +167,17 @@ function buildInvoke(parts: Parts, tier: Record<string, string>): NativeBuilt {
       ...tier,
     },
     body,
-    betas,
+    betas: betas.send,
     dropped,
   };
 }
 
 function buildMessages(parts: Parts, tier: Record<string, string>): NativeBuilt {
   const { input, betas, dropped } = parts;
-  const { anthropic_beta: _beta, stream: _stream, ...rest } = parts.body;
   const mantle = input.target.route === "mantle";
-  const body = edit(parts, {
-    ...rest,
-    model: input.target.modelId,
-    ...(input.stream ? { stream: true } : {}),
-  });
+  const set: Record<string, unknown> = { model: input.target.modelId };
+  if (input.stream) set.stream = true;
+  const body = edit(parts, [HEADER_FIELDS, DROPPED_FIELDS, betas.fields], set);
   return {
     host: mantle ? "mantle" : "runtime",
     service: mantle ? "bedrock-mantle" : "bedrock",
@@ -178,11 +186,11 @@ function buildMessages(parts: Parts, tier: Record<string, string>): NativeBuilt 
       "content-type": "application/json",
       accept: input.stream ? "text/event-stream" : "application/json",
       "anthropic-version": MESSAGES_VERSION,
-      ...(betas.length === 0 ? {} : { "anthropic-beta": betas.join(",") }),
+      ...(betas.send.length === 0 ? {} : { "anthropic-beta": betas.send.join(",") }),
       ...tier,
     },
     body,
-    betas,
+    betas: betas.send,
     dropped,
   };
 }
