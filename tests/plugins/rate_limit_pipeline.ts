@@ -64,10 +64,14 @@ export async function openPipeline(keys: readonly Holder[]): Promise<Pipeline> {
   const open = (id: string) => {
     const headers = new Headers({ "x-api-key": id });
     const exchange = new Exchange({ endpoint: "messages", headers, clock, log, billing });
-    const completion = new Completion(plugins, exchange, (done) => void completing.push(done));
+    const completion = new Completion(
+      plugins,
+      exchange,
+      (done) => void completing.push(Promise.resolve(done)),
+    );
     return { exchange, completion };
   };
-  const completing: Promise<void>[] = [];
+  const completing: Promise<unknown>[] = [];
   const summed = async () => {
     await Promise.all(completing);
     return await rollupsBy(store, ["2026-11-23", "2026-11-24"]);
