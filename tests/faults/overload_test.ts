@@ -6,7 +6,6 @@ import { type Harness, withHarness } from "../harness.ts";
 import { settled } from "../wait.ts";
 
 const QWEN = "qwen.qwen3-32b-v1:0";
-const STALL = { type: "text", text: "[[sim:stall]]" };
 
 function ask(mark: string, over: Record<string, unknown> = {}) {
   return {
@@ -134,19 +133,22 @@ Deno.test("what a client names by URL is held too", async () => {
     const letGo = await fill(harness, 1);
     const held = admission.bytes;
     const picture = { type: "image", source: { type: "url", url: "https://pictures.test/1.png" } };
-    const naming = (count: number) => ({
-      ...ask("stall"),
+    const naming = (count: number, mark: string) => ({
+      ...ask(mark),
       model: "claude-haiku-4-5",
-      messages: [{ role: "user", content: [...Array(count).fill(picture), STALL] }],
+      messages: [{
+        role: "user",
+        content: [...Array(count).fill(picture), { type: "text", text: `[[sim:${mark}]]` }],
+      }],
     });
-    await assertOverloaded(await harness.post(naming(2)));
+    await assertOverloaded(await harness.post(naming(2, "echo")));
     await settled(() => admission.inFlight === 1);
     assert.equal(admission.bytes, held);
     const gone = new AbortController();
     const one = fetch(`${harness.url}/v1/messages`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-api-key": harness.key },
-      body: JSON.stringify(naming(1)),
+      body: JSON.stringify(naming(1, "stall")),
       signal: gone.signal,
     });
     await settled(() => harness.simulator.open === 2);
