@@ -7,6 +7,7 @@ import { settled } from "../wait.ts";
 import { atOnce } from "./at_once.ts";
 
 const QWEN = "qwen.qwen3-32b-v1:0";
+const OTHER = "qwen.qwen3-coder-30b-a3b-v1:0";
 
 function ask(mark: string, stream: boolean) {
   return {
@@ -49,6 +50,22 @@ Deno.test("a client with more patience than retry_for_s is tried for no longer t
     assert.equal(response.status, 429);
     await response.text();
     assert.equal(harness.simulator.requests.length, 1);
+  });
+});
+
+Deno.test("retry_for_s is for the model and its fallbacks together", async () => {
+  const clock = new FakeClock(Date.now());
+  const config = `models: { aliases: { main: { model: "${QWEN}", fallback: ["${OTHER}"] } } }\n`;
+  await withHarness({ clock, config }, async (harness) => {
+    for (let at = 0; at < 3; at++) throttle(harness, "5");
+    const pending = harness.post({ ...ask("echo", false), model: "main" });
+    await settled(() => harness.log.some((line) => line.includes("Trying again in")));
+    clock.advance(5_200);
+    const response = await atOnce(harness, { clock, asked: pending });
+    assert.equal(response.status, 429);
+    await response.text();
+    const asked = harness.simulator.requests.map(({ modelId }) => modelId);
+    assert.deepEqual(asked, [QWEN, QWEN, OTHER], "the fallback is asked, and once");
   });
 });
 

@@ -145,3 +145,26 @@ Deno.test("what Bedrock says it served with is reported and priced, whatever was
     assert.equal(tiersOf(harness, 0)[0], "priority");
   });
 });
+
+Deno.test("a key's tier is for the model that is asked for; a fallback has that of its own rule", async () => {
+  const config = `${PLUGINS}limits: { retries: 0 }
+models: { aliases: { mine: { model: "${QWEN}", fallback: ["${OTHER}", "${HAIKU}"] } } }
+tiers: { rules: [ { models: "${OTHER}", tier: priority } ] }
+`;
+  await withHarness({ config }, async (harness) => {
+    const { key } = await harness.gateway.keys.create({ name: "k", tier: "flex" });
+    for (let at = 0; at < 2; at++) {
+      harness.simulator.script(parseScript({
+        status: 503,
+        headers: { "x-amzn-errortype": "ServiceUnavailableException:" },
+        json: { message: "down" },
+      }));
+    }
+    const response = await harness.post(ask("mine"), { "x-api-key": key });
+    assert.equal(response.status, 200, await response.text());
+    const asked = harness.simulator.requests.map(({ text, headers }) =>
+      JSON.parse(text).serviceTier?.type ?? headers.get("x-amzn-bedrock-service-tier")
+    );
+    assert.deepEqual(asked, ["flex", "priority", null]);
+  });
+});
