@@ -224,7 +224,7 @@ export class Bedrock {
       signal.throwIfAborted();
       const error = asBedrockError(watch.failure ?? cause);
       if (error.retryable || error === watch.failure) circuits.failed(target, log);
-      else circuits.succeeded(target, log);
+      else if (!error.ours) circuits.succeeded(target, log);
       throw error;
     }
   }

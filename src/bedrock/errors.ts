@@ -16,6 +16,8 @@ export interface BedrockErrorOptions extends ApiErrorOptions {
   retryable: boolean;
   /** Whether another target may do what this one cannot. @default retryable */
   elsewhere?: boolean;
+  /** Whether it is the gateway's own affair, of which no target can do anything. @default false */
+  ours?: boolean;
   /** Milliseconds that Bedrock asks to wait before another try. */
   retryAfterMs?: number | undefined;
   /** `x-amzn-requestid` of the answer. */
@@ -30,6 +32,8 @@ export class BedrockError extends ApiError {
   readonly retryable: boolean;
   /** Whether another target may do what this one cannot. */
   readonly elsewhere: boolean;
+  /** Whether it is the gateway's own affair, of which no target can do anything. */
+  readonly ours: boolean;
   /** Milliseconds that Bedrock asks to wait before another try. */
   readonly retryAfterMs: number | undefined;
   /** `x-amzn-requestid` of the answer. */
@@ -41,6 +45,7 @@ export class BedrockError extends ApiError {
     this.exception = options.exception;
     this.retryable = options.retryable;
     this.elsewhere = options.elsewhere ?? options.retryable;
+    this.ours = options.ours ?? false;
     this.retryAfterMs = options.retryAfterMs;
     this.bedrockRequestId = options.bedrockRequestId;
   }
@@ -199,7 +204,16 @@ export function credentialError(
     "permission_error",
     `The gateway's own AWS credential was refused (${exception}): this is not your API key; ` +
       "tell the gateway's operator to renew its AWS credentials",
-    { exception, retryable: false, bedrockRequestId, cause },
+    { exception, retryable: false, ours: true, bedrockRequestId, cause },
+  );
+}
+
+/** The error of credentials that nobody says anything of: they may come for the next request. */
+export function credentialsLate(ms: number): BedrockError {
+  return new BedrockError(
+    "api_error",
+    `The gateway's own AWS credentials did not come within ${ms / 1_000} s: try again`,
+    { exception: "NoCredentialsYet", retryable: false, ours: true },
   );
 }
 

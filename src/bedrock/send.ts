@@ -14,7 +14,13 @@ import {
 import { unlessAborted } from "../net/unless_aborted.ts";
 import type { Authorization, CredentialSource } from "./credentials.ts";
 import type { BedrockHosts } from "./endpoint.ts";
-import { connectionError, credentialError, errorFromResponse } from "./errors.ts";
+import {
+  BedrockError,
+  connectionError,
+  credentialError,
+  credentialsLate,
+  errorFromResponse,
+} from "./errors.ts";
 import { Signer } from "./sign.ts";
 
 /** A request to Bedrock, not yet signed. */
@@ -50,6 +56,9 @@ export interface SenderOptions {
 /** Exceptions after which cached credentials are worthless. */
 const STALE = new Set(["ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException"]);
 
+/** Credentials that are asked for elsewhere come within a second or two, or not at all. */
+const CREDENTIALS_WITHIN_MS = 10_000;
+
 /** Hosts are those of a few regions; clients may name more in ARNs. */
 const MOST_BASES = 64;
 
@@ -78,7 +87,7 @@ export class Sender {
   ): Promise<HttpAnswer> {
     const { credentials, clock } = this.#options;
     const url = this.#targetOf(request);
-    const authorization = await authorize(credentials, signal);
+    const authorization = await this.#authorize(signal);
     const headers = authorization.kind === "bearer"
       ? { ...request.headers, ...apiKeyHeader(request, authorization.token) }
       : {
@@ -100,6 +109,30 @@ export class Sender {
     const error = errorFromResponse(answer.status, answer, await readText(answer, signal));
     if (STALE.has(error.exception)) credentials.invalidate();
     throw error;
+  }
+
+  /**
+   * A gateway without credentials is its operator's affair: a 403, as for refused ones, that no client tries again.
+   * Where nothing is heard of them, it is told so while a client still waits.
+   */
+  async #authorize(signal: AbortSignal): Promise<Authorization> {
+    const { credentials, clock } = this.#options;
+    let cancel = () => {};
+    try {
+      const got = credentials.get();
+      if (!(got instanceof Promise)) return got;
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      cancel = clock.after(
+        CREDENTIALS_WITHIN_MS,
+        () => reject(credentialsLate(CREDENTIALS_WITHIN_MS)),
+      );
+      return await unlessAborted(Promise.race([got, late]), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof BedrockError ? error : credentialError("none found", undefined, error);
+    } finally {
+      cancel();
+    }
   }
 
   /** The parts of a request's URL: what comes from its host is worked out once. */
@@ -137,20 +170,6 @@ function apiKeyHeader({ host, path }: BedrockRequest, token: string): Record<str
   return host === "runtime" && path.startsWith("/anthropic/")
     ? { "x-api-key": token }
     : { authorization: `Bearer ${token}` };
-}
-
-/** A gateway without credentials is its operator's affair: a 403, as for refused ones, that no client tries again. */
-async function authorize(
-  credentials: CredentialSource,
-  signal: AbortSignal,
-): Promise<Authorization> {
-  try {
-    const got = credentials.get();
-    return got instanceof Promise ? await unlessAborted(got, signal) : got;
-  } catch (error) {
-    signal.throwIfAborted();
-    throw credentialError("none found", undefined, error);
-  }
 }
 
 const utf8 = new TextDecoder();

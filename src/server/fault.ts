@@ -31,7 +31,9 @@ export function faultOf(error: unknown, exchange?: Pick<Exchange, "rejection">):
   if (exchange?.rejection?.error === error) {
     return error.type === "authentication_error" ? "client" : "policy";
   }
-  if (error instanceof BedrockError) return OF_BEDROCK[error.type] ?? "bedrock";
+  if (error instanceof BedrockError) {
+    return error.ours ? "us" : OF_BEDROCK[error.type] ?? "bedrock";
+  }
   if (error instanceof BrokenEvent) return "bedrock";
   return error.status < 500 ? "client" : "us";
 }

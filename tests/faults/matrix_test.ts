@@ -7,7 +7,7 @@ import { FakeClock } from "../fake_clock.ts";
 import { type Harness, startHarness } from "../harness.ts";
 import { pluginSource, seen as ended } from "../pipeline/plugins.ts";
 import { settled } from "../wait.ts";
-import { assertView, type Seen } from "./matrix/check.ts";
+import { assertTold, assertView, type Seen } from "./matrix/check.ts";
 import { TOLD_FAULTS } from "./matrix/exceptions.ts";
 import { type Fault, type Play, type Route, ROUTES } from "./matrix/fault.ts";
 import { BadStore, OWN_FAULTS } from "./matrix/own.ts";
@@ -138,7 +138,7 @@ async function survive({ fault, play, route, streaming }: Instance, folder: stri
     await pass(harness, { ...passing, done: () => answer !== undefined });
     assertView(await pending, play, streaming);
     assert.equal(raw.requests, play.count, "tries that reached the other side");
-    const { admission, background } = harness.gateway.services;
+    const { admission, background, counts } = harness.gateway.services;
     await pass(harness, {
       ...passing,
       done: () =>
@@ -146,6 +146,7 @@ async function survive({ fault, play, route, streaming }: Instance, folder: stri
         (clock.pending === 0 || fault.store !== undefined), // what could not be written is tried again later
     });
     assert.equal(ended.length, 1, `onComplete ran once: ${ended}`);
+    assertTold(await pending, play, { log: harness.log, counts });
   } finally {
     bad.mend();
     await harness.close();

@@ -3,6 +3,8 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { Fault } from "../../../src/pipeline/complete.ts";
+import type { FaultCounts } from "../../../src/server/fault_counts.ts";
 import { parseSse } from "../../harness.ts";
 import type { Play, View } from "./fault.ts";
 import { TEXT } from "./player.ts";
@@ -87,4 +89,30 @@ export function assertView(seen: Seen, { view }: Play, streaming: boolean): void
   const events = readStream(seen);
   assertError(events.at(-1) as Told, view);
   assert.equal(events[0]?.type, "waited" in view ? "error" : "message_start");
+}
+
+/** Whose fault an answer of Bedrock's is, by the type that it is told with. */
+const FAULTS: Readonly<Record<string, Fault>> = {
+  invalid_request_error: "client",
+  not_found_error: "client",
+  request_too_large: "client",
+  permission_error: "us",
+};
+
+/** Holds what an operator sees against it: one line under the answer's id, and one count, both with whose fault it is. */
+export function assertTold(
+  seen: Seen,
+  { view, fault }: Play,
+  { log, counts }: { log: readonly string[]; counts: FaultCounts },
+): void {
+  const id = seen.headers.get("request-id") ?? "";
+  const faults = log.filter((line) => line.includes(id))
+    .map((line) => JSON.parse(line).properties.fault)
+    .filter((told) => told !== undefined);
+  const served = "served" in view;
+  const wanted = fault ?? (served ? undefined : FAULTS[view.error] ?? "bedrock");
+  assert.deepEqual(faults, wanted === undefined ? [] : [wanted], "faults in the log");
+  assert.deepEqual([...counts.all()], [
+    { fault: served ? "none" : wanted, status: seen.status, count: 1 },
+  ]);
 }

@@ -89,6 +89,8 @@ export interface Play {
   readonly passMs?: number;
   /** The same, at each try. */
   readonly passMsEach?: number;
+  /** Whose fault it is. @default what the error's type says of an answer of Bedrock's; of what is served: nobody's */
+  readonly fault?: "us";
 }
 
 /** One row. */
