@@ -201,3 +201,28 @@ Deno.test("a client that leaves amid its body is one that left, and nobody's err
       harness.log.join(""),
     );
   }));
+
+Deno.test("who shows no key is refused before a byte of the body has come, and holds no room", () =>
+  withHarness({ config: "limits: { buffered_mb: 33, in_flight: 2 }\n" }, async (harness) => {
+    const open: Deno.Conn[] = [];
+    try {
+      for (let n = 0; n < 5; n++) {
+        const connection = await connect(harness.url);
+        open.push(connection);
+        await write(
+          connection,
+          "POST /v1/messages HTTP/1.1\r\nhost: x\r\nx-api-key: sk-oc-nobody\r\ncontent-length: 32000000\r\n\r\n",
+        );
+        const { status, body } = parseRaw(
+          await readUntil(connection, (text) => text.includes('"request_id"')),
+        );
+        assert.equal(status, 401, body);
+      }
+      const { admission, background } = harness.gateway.services;
+      await background.settled();
+      assert.deepEqual([admission.inFlight, admission.bytes], [0, 0]);
+      assert.equal((await post(harness, question("[[sim:echo]] hi"))).status, 200);
+    } finally {
+      for (const connection of open) connection.close();
+    }
+  }));
