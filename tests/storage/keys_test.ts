@@ -221,3 +221,20 @@ Deno.test("the secret of the environment, not the store's, decides who is known"
   assert.equal((await a.verify(key)).ok, true);
   assert.deepEqual(await b.verify(key), { ok: false, reason: "malformed" });
 });
+
+Deno.test("verdicts on ten thousand keys are kept, and the oldest makes room for one more", async () => {
+  const { keys, reads } = await open();
+  const texts: string[] = [];
+  for (let n = 0; n <= 10_000; n++) texts.push((await keys.create({ name: `key ${n}` })).key);
+  const [first = "", second = ""] = texts;
+  const costs = async (key: string) => {
+    const before = reads();
+    assert.equal((await keys.verify(key)).ok, true);
+    return reads() - before;
+  };
+  for (const key of texts.slice(0, -1)) await keys.verify(key);
+  assert.equal(await costs(first), 0);
+  assert.equal(await costs(texts.at(-1) ?? ""), 1);
+  assert.equal(await costs(second), 0);
+  assert.equal(await costs(first), 1);
+});
