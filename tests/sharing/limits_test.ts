@@ -88,6 +88,21 @@ Deno.test("a burst of a whole minute's worth is admitted at once, and what comes
   assert.deepEqual(await burst(world, world.replicas, { count: 650, limit: 600 }), [600]);
 });
 
+Deno.test("who was alone goes beyond its lease by a 200th of a minute's worth at most, when another has taken all", async () => {
+  const limit = 3_000;
+  const world = open(2, { seed: 1, latencyMs: 160 });
+  const { replicas, clock } = world;
+  const [alone, other] = replicas as [typeof replicas[0], typeof replicas[0]];
+  await run({ ...world, perMinute: (at) => at === 0 ? 600 : 0, limit: () => limit, ms: 20_000 });
+  const startedAt = clock.monotonic();
+  const [ofOther = 0] = await burst(world, [other], { count: 2 * limit, limit });
+  assert.ok(ofOther > limit * 0.9, `${ofOther}: the other has taken what there was`);
+  const [ofAlone = 0] = await burst(world, [alone], { count: 2 * limit, limit });
+  const refilled = limit * (clock.monotonic() - startedAt) / 60_000;
+  const most = limit * (1 + 1 / 200) + refilled;
+  assert.ok(ofOther + ofAlone <= most, `${ofOther} and ${ofAlone} of ${most}`);
+});
+
 Deno.test("what replicas hold is part of the bucket: it is full with them, and not fuller", async () => {
   const world = open(8, { seed: 1 });
   for (const pace of [600, 60]) {
