@@ -20,6 +20,7 @@ import { prepare, type Prepared, type Question } from "./prepare.ts";
 import { withRetries } from "./retry.ts";
 import type { Sender } from "./send.ts";
 import { BatchStream } from "./stream.ts";
+import { tierToAsk } from "./tier.ts";
 import { inlineUrlSources, type UrlFetcher } from "./url_sources.ts";
 
 /** What a call needs beside the question. */
@@ -147,11 +148,10 @@ export class Bedrock {
     const lesson = new LessonPlan(known);
     for (let turn = 0;; turn++) {
       const taught = withoutLessons(question, lesson.all);
-      const untiered = target.tier !== undefined && taught.request.refused.includes("service_tier");
-      const asked = untiered ? { ...target, tier: undefined } : target;
+      const { tier, dropped: untiered } = tierToAsk(target, taught.request);
+      const asked = tier === target.tier ? target : { ...target, tier };
       const prepared = prepare(asked, taught.request, this.#options.betaRules);
-      const left = untiered ? ["service_tier"] : [];
-      const dropped = [...taught.dropped, ...prepared.dropped, ...left];
+      const dropped = [...taught.dropped, ...prepared.dropped, ...untiered];
       try {
         const answer = await this.#askPrepared(asked, { ...prepared, dropped }, call);
         if (lesson.learned.length > 0) this.#remember(target, lesson.learned, call.log);

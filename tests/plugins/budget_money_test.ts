@@ -41,6 +41,7 @@ interface Case {
   readonly what: string;
   readonly scripts: readonly Script[];
   readonly model?: string;
+  readonly more?: Record<string, unknown>;
   readonly config?: string;
   readonly nano: number;
 }
@@ -72,6 +73,19 @@ const CASES: readonly Case[] = [
     nano: 262_500, // (100 × 1,000 + 10 × 5,000) × 1.75
   },
   {
+    what: "the default tier, where the client wants no other and so none is asked for",
+    scripts: [claude({ input_tokens: 100, output_tokens: 10 })],
+    more: { service_tier: "standard_only" },
+    config: "tiers: { default: flex }\n",
+    nano: 150_000, // 100 × 1,000 + 10 × 5,000
+  },
+  {
+    what: "the default tier, where the route has no other",
+    scripts: [claude({ input_tokens: 100, output_tokens: 10 })],
+    config: "tiers: { default: flex }\nmodels: { claude_route: mantle }\n",
+    nano: 150_000,
+  },
+  {
     what: "flex by half",
     scripts: [converse(1_000, 100, "flex")],
     model: QWEN,
@@ -94,11 +108,11 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { what, scripts, model = HAIKU, config = "", nano } of CASES) {
+for (const { what, scripts, model = HAIKU, more, config = "", nano } of CASES) {
   Deno.test(`counted are ${what}`, () =>
     withBudget("{ overall: { weekly_usd: 1 } }", async ({ harness, store }) => {
       for (const script of scripts) harness.simulator.script(script);
-      const sent = await send(harness, { body: { ...ask(), model } });
+      const sent = await send(harness, { body: { ...ask(), ...more, model } });
       assert.equal(sent.status, 200, sent.message);
       assert.equal(await spentOf(store, "2026-11-23/week", "overall"), nano);
     }, { config }));

@@ -186,7 +186,6 @@ export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
     ...(anthropicTools.length === 0 ? {} : { tools: anthropicTools }),
     ...(anthropicChoice === undefined ? {} : { tool_choice: anthropicChoice }),
   };
-  const askTier = tier !== undefined && tier !== "default" && body.service_tier !== "standard_only";
   const fold = quirks.system === "fold";
   checkCachePoints([toolConfig?.tools ?? [], system, ...messages.map(({ content }) => content)]);
 
@@ -205,7 +204,7 @@ export function buildConverseRequest(input: ConverseInput): ConverseBuilt {
         }
         : {}),
       ...requestMetadata(body),
-      ...(askTier ? { serviceTier: { type: tier } } : {}),
+      ...(tier === undefined ? {} : { serviceTier: { type: tier } }),
       ...outputFormat(body, translation),
     },
     names,

@@ -111,12 +111,10 @@ export function buildNativeRequest(input: NativeInput): NativeBuilt {
   noteDropped(body, route === "invoke" ? DROPPED_ON_INVOKE : DROPPED_FIELDS, dropped);
   noteDropped(body, betas.fields, dropped);
   dropped.push(...betas.dropped);
-  const tierAllowed = input.body.service_tier !== "standard_only" && tier !== undefined &&
-    tier !== "default";
   const parts = { input, body, betas, dropped };
-  const tierHeader: Record<string, string> = tierAllowed && route !== "mantle"
-    ? { "x-amzn-bedrock-service-tier": tier }
-    : {};
+  const tierHeader: Record<string, string> = tier === undefined
+    ? {}
+    : { "x-amzn-bedrock-service-tier": tier };
   return route === "invoke" ? buildInvoke(parts, tierHeader) : buildMessages(parts, tierHeader);
 }
 
