@@ -49,6 +49,11 @@ async function serve(options: ServeOptions): Promise<void> {
   const loaded = await loadConfigOption(options);
   const { config } = loaded;
   const log = openLog(config.log);
+  let started = false;
+  const stopped = interrupted(); // from now on: the first of several workers serves before the last has started
+  void stopped.then(() => {
+    if (!started) log.info("Stopping when all has started; signal again to end at once");
+  });
   const listen: Listen = {
     hostname: options.host ?? config.listen.host,
     port: options.port ?? config.listen.port,
@@ -59,7 +64,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const serving = workers === 1
     ? await openServing({ config: options.config, loaded, listen })
     : await serveByWorkers(workers, { options, listen, log });
-  const stopped = interrupted(); // who reads the next line may stop us at once
+  started = true;
   announce(serving.facts, {
     workers,
     hostname: listen.hostname,

@@ -117,3 +117,39 @@ Deno.test("a second signal ends at once", () =>
     assert.equal((await server.status).code, 1);
     await assert.rejects(stuck.text());
   }));
+
+Deno.test("SIGTERM: a server whose workers still start stops as one that has started", () =>
+  inFolder(async (folder) => {
+    const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = free.addr as Deno.NetAddr;
+    free.close();
+    await Deno.writeTextFile(
+      `${folder}/config.yaml`,
+      `listen: { port: ${port}, workers: 3 }
+aws: { endpoint: "http://127.0.0.1:9" }
+store: { use: deno_kv, path: keys.db }
+`,
+    );
+    const server = command(["serve"], folder, {
+      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
+    }).spawn();
+    const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
+    const stdout = server.stdout.cancel();
+    const told = new Output(server.stderr);
+    let ended = false;
+    void server.status.then(() => ended = true);
+    const alive = () =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        async (response) => (await response.json()).status === "ok",
+        () => false, // nobody listens yet
+      );
+    while (!ended && !await alive());
+    server.kill("SIGTERM");
+    const { code } = await server.status;
+    clearTimeout(deadline);
+    const text = await told.rest();
+    await stdout;
+    assert.equal(code, 0, text);
+    assert.match(text, /Stopped\n$/);
+  }));
