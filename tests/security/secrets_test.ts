@@ -82,6 +82,9 @@ plugins: [{ use: auth, with: { master_key: "\${OUTCROP_MASTER_KEY}" } }, { use: 
         assert.equal(code, 0, err);
         told.push(out, err);
       }
+      const doctor = await outcrop(["doctor"], options); // whatever it finds
+      assert.match(doctor.out, /credentials/i, doctor.err);
+      told.push(doctor.out, doctor.err);
       let files = 0;
       for await (const file of filesOf(folder)) {
         told.push(new TextDecoder("latin1").decode(await Deno.readFile(file)));
