@@ -16,8 +16,10 @@ Deno.test("a replica without its store is degraded for as long as known keys are
   const store: Store = new Proxy(inner, {
     get(target, name) {
       const member = Reflect.get(target, name);
-      if (typeof member !== "function" || name === "close") return member?.bind(target);
-      return down ? () => Promise.reject(new Error("The store is down")) : member.bind(target);
+      if (typeof member !== "function") return member;
+      return down && name !== "close"
+        ? () => Promise.reject(new Error("The store is down"))
+        : member.bind(target);
     },
   });
   const simulator = startSimulator({ clock });
