@@ -89,3 +89,21 @@ Deno.test("betasOf() drops the beta of a field that was refused, unless somethin
   const memory = { ...body, tools: [{ type: "memory_20250818", name: "memory" }] };
   assert.deepEqual(betasOf(memory, betas, on("invoke"), decisions).send, betas);
 });
+
+for (
+  const [beta, field] of [
+    ["fast-mode-2026-02-01", "speed"],
+    ["cache-diagnosis-2026-04-07", "diagnostics"],
+    ["server-side-fallback-2026-07-01", "fallbacks"],
+    ["compact-2026-09-04", "compaction"],
+    ["context-management-2025-06-27", "context_management"],
+    ["dangerous-tool-use-2026-09-03", "safeguards"],
+  ] as const
+) {
+  Deno.test(`filterBetas() sends ${beta} with ${field}, or neither`, () => {
+    const ruled = (action: string) =>
+      filterBetas([beta], on("invoke"), { rules: betaRules({ [beta]: action }) });
+    assert.deepEqual(ruled("drop"), { send: [], dropped: [beta], fields: [field], brought: [] });
+    assert.deepEqual(ruled("forward"), { send: [beta], dropped: [], fields: [], brought: [field] });
+  });
+}
