@@ -135,7 +135,7 @@ Deno.test("a beta that stood beside a wrong one is taken from nobody else", () =
     refuse(harness, "invalid beta flag");
     const good = ["interleaved-thinking-2025-05-14", "computer-use-2025-01-24"];
     const wrong = "context-management-2099-01-01";
-    const beta = [good[0], wrong, good[1], "context-1m-2025-08-07"].join(",");
+    const beta = [good[0], wrong, good[1], "effort-2025-11-24"].join(",");
     const first = await harness.post(ask(CLAUDE), { "anthropic-beta": beta });
     assert.equal(first.status, 200, await first.text());
     const second = await harness.post(ask(CLAUDE), { "anthropic-beta": good.join(",") });
