@@ -26,6 +26,7 @@ import type {
   Reserved,
   Span,
   State,
+  StoreWrite,
 } from "../src/pipeline/plugin.ts";
 
 const NANO_PER_USD = 1_000_000_000;
@@ -104,11 +105,6 @@ function dollars(usd: number): string {
   return `$${Number.isInteger(usd * 100) ? usd.toFixed(2) : usd}`;
 }
 
-/** Names may hold what a header cannot. */
-function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?");
-}
-
 /** Budgets of one configuration. */
 class Budgets {
   readonly #settings: BudgetSettings;
@@ -117,6 +113,8 @@ class Budgets {
   readonly #held = new WeakMap<State, { reservation: Reservation; caps: readonly Cap[] }>();
   /** Caps of which the log has told that they are nearly spent, by the ends of their spans. */
   readonly #warned = new Map<string, number>();
+  /** A key's record is the same for many requests: it is looked at once. */
+  readonly #rules = new WeakMap<KeyRecord, readonly CapRule[]>();
   #toldDownAt = -Infinity;
 
   constructor(settings: BudgetSettings, host: Host) {
@@ -126,7 +124,9 @@ class Budgets {
 
   /** Takes what the request may cost out of every cap, or refuses it. At once where this replica holds as much. */
   admit(ctx: CallContext): void | Promise<void> {
-    const rules = capRules(this.#settings, ctx.principal ?? {});
+    const { principal: { key } = {} } = ctx;
+    const rules = (key && this.#rules.get(key)) ?? capRules(this.#settings, ctx.principal ?? {});
+    if (key !== undefined) this.#rules.set(key, rules);
     if (rules.length === 0) return;
     const caps = rules.map((rule) => this.#capOf(rule));
     const wants = caps.map(({ pool, usd }) => ({ pool, capacity: nano(usd) }));
@@ -139,15 +139,18 @@ class Budgets {
   }
 
   /** Spends what the request cost, and gives back the rest. Resolves when what it cost will not be lost. */
-  async settle(ctx: CompleteContext): Promise<void> {
+  settle(ctx: CompleteContext): void | Promise<void> {
     const held = this.#held.get(ctx.state);
     if (held === undefined) return;
     const spent = ctx.billed?.nano_usd ?? 0;
     if (spent === 0) return held.reservation.giveBack();
     const writes = held.reservation.spend(spent);
-    if (writes.length === 0) return;
+    if (writes.length > 0) return this.#post(writes, held.caps);
+  }
+
+  async #post(writes: readonly StoreWrite[], caps: readonly Cap[]): Promise<void> {
     await this.#host.ledger.post(writes);
-    for (const cap of held.caps) await this.#warnOperator(cap);
+    for (const cap of caps) await this.#warnOperator(cap);
   }
 
   #answer(ctx: CallContext, caps: readonly Cap[], reserved: Reserved): void {
@@ -228,7 +231,8 @@ class Budgets {
         return `${this.#shareOf(cap)} % of the ${budget}, is spent; it ends at ${end}`;
       });
     if (warnings.length === 0) return;
-    ctx.responseHeaders.set("x-outcrop-budget-warning", headerText(warnings.join(", ")));
+    const text = warnings.join(", ").replace(/[^\x20-\x7e]/g, "?"); // names may hold what a header cannot
+    ctx.responseHeaders.set("x-outcrop-budget-warning", text);
   }
 
   /** Once for each scope and span, whichever replica comes first. */

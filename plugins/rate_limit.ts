@@ -100,11 +100,11 @@ function longest(waits: readonly Wait[]): Wait | undefined {
   return waits.toSorted((a, b) => b.ms - a.ms)[0];
 }
 
-/** Tells in the headers, of each limited kind, where the least is left; refuses the request if it must wait. */
-function answer(
+/** Tells in the headers, of each limited kind, where the least is left. */
+function tellLeft(
   ctx: RequestContext | CallContext,
   scopes: readonly Scope[],
-  { wait, clock }: { wait: Wait | undefined; clock: Clock },
+  clock: Clock,
 ): void {
   for (const kind of KINDS) {
     let least: SharedBucket | undefined;
@@ -122,7 +122,10 @@ function answer(
     ctx.responseHeaders.set(`${name}-remaining`, String(Math.max(0, Math.floor(left))));
     ctx.responseHeaders.set(`${name}-reset`, reset);
   }
-  if (wait === undefined) return;
+}
+
+/** Refuses a request that must wait. */
+function refuse(ctx: RequestContext | CallContext, wait: Wait): void {
   const seconds = Math.max(1, Math.ceil(wait.ms / 1_000));
   const when = Number.isFinite(seconds) ? `try again in ${seconds} s, or ` : "";
   return ctx.reject(
@@ -145,28 +148,46 @@ function settle(reserved: readonly ScopeClaim[], billed: Billed | null): void {
   for (const { bucket, kind, amount } of reserved) bucket.give(amount - used[kind]);
 }
 
-/** The scopes that limit whoever sends the request: its key, the key's user, the key's team. */
-function scopesOf(
-  principal: Principal | undefined,
-  settings: Figures & { readonly user?: Figures | undefined; readonly team?: Figures | undefined },
-  { limits: shared }: Shared,
-): Scope[] {
-  const { id = "anonymous", key } = principal ?? {};
+/** Whose limits they are, and which. */
+interface Limited {
+  readonly id: string;
+  readonly who: string;
+  readonly limits: Figures;
+}
+
+type Settings = Figures & {
+  readonly user?: Figures | undefined;
+  readonly team?: Figures | undefined;
+};
+
+/** What limits whoever sends a request: the figures of its key, of the key's user, of the key's team. */
+function limitsOf(settings: Settings, id: string, key: KeyRecord | undefined): Limited[] {
   const { user, team, ...figures } = settings;
-  const scopes: (readonly [id: string, who: string, limits: Figures | undefined])[] = [
+  const all: (readonly [id: string, who: string, limits: Figures | undefined])[] = [
     [`key ${id}`, key ? "this key" : id, { ...figures, ...key?.limits }],
     [`user ${key?.user}`, `user '${key?.user}'`, key?.user === undefined ? undefined : user],
     [`team ${key?.team}`, `team '${key?.team}'`, key?.team === undefined ? undefined : team],
   ];
-  return scopes.flatMap(([id, who, limits = {}]) => {
-    if (Object.values(limits).every((limit) => limit === undefined)) return [];
-    const buckets: { [kind in Kind]?: SharedBucket } = {};
-    for (const kind of KINDS) {
-      const limit = limits[`${kind}_per_minute`];
-      if (limit !== undefined) buckets[kind] = shared.bucket(id, kind, limit);
-    }
-    return [{ id, who, concurrency: limits.concurrency, buckets }];
-  });
+  return all.flatMap(([id, who, limits = {}]) =>
+    Object.values(limits).every((limit) => limit === undefined) ? [] : [{ id, who, limits }]
+  );
+}
+
+/** Finds the scopes of whoever sends a request. A key's record is the same for many requests: it is looked at once. */
+function scopeFinder(settings: Settings, { limits: shared }: Shared) {
+  const known = new WeakMap<KeyRecord, readonly Limited[]>();
+  return ({ id = "anonymous", key }: Partial<Principal>): Scope[] => {
+    const limited = (key && known.get(key)) ?? limitsOf(settings, id, key);
+    if (key !== undefined) known.set(key, limited);
+    return limited.map(({ id, who, limits }) => {
+      const buckets: { [kind in Kind]?: SharedBucket } = {};
+      for (const kind of KINDS) {
+        const limit = limits[`${kind}_per_minute`];
+        if (limit !== undefined) buckets[kind] = shared.bucket(id, kind, limit);
+      }
+      return { id, who, concurrency: limits.concurrency, buckets };
+    });
+  };
 }
 
 /** A slot in each scope that limits them, or why there is none: then none is taken. */
@@ -215,20 +236,24 @@ const rateLimit: PluginFactory = ({ define, z }): Plugin => {
       const admitted = memory.get("admitted") as WeakMap<State, Admitted> | undefined ??
         new WeakMap<State, Admitted>();
       memory.set("admitted", admitted);
+      const scopesOf = scopeFinder(settings, shared);
 
       return {
         // Neither hook waits where leases cover the request: then nothing happens between the look and the taking.
         onRequest(ctx) {
           if (ctx.endpoint !== "messages") return;
-          const scopes = scopesOf(ctx.principal, settings, shared);
+          const scopes = scopesOf(ctx.principal ?? {});
+          if (scopes.length === 0) return;
           const claims = claimsOf(scopes, ["requests"], () => 1);
           const enter = ({ taken: slots, missing }: Slots): void | Promise<void> => {
             const end = (isTaken: boolean, isGone: boolean): void => {
               if (isTaken && !isGone) admitted.set(ctx.state, { scopes, slots, reserved: [] });
               else for (const slot of slots) slot.give();
               if (isTaken && isGone) settle(claims, null);
-              const waits = isTaken ? [] : [...missing, ...claims.map(noRoom)];
-              answer(ctx, scopes, { wait: longest(waits), clock });
+              if (isTaken) return; // what is left is told when the request has taken its tokens
+              tellLeft(ctx, scopes, clock);
+              const wait = longest([...missing, ...claims.map(noRoom)]);
+              if (wait !== undefined) refuse(ctx, wait);
             };
             const taken = missing.length === 0 && shared.limits.take(claims);
             return typeof taken === "boolean"
@@ -253,8 +278,9 @@ const rateLimit: PluginFactory = ({ define, z }): Plugin => {
           const end = (isTaken: boolean): void => {
             if (isTaken && admitted.has(ctx.state)) request.reserved = claims;
             else if (isTaken) settle(claims, null); // the request has ended meanwhile
+            tellLeft(ctx, request.scopes, clock);
             const wait = isTaken ? undefined : longest(claims.map(noRoom));
-            answer(ctx, request.scopes, { wait, clock });
+            if (wait !== undefined) refuse(ctx, wait);
           };
           const taken = shared.limits.take(claims);
           return typeof taken === "boolean" ? end(taken) : taken.then(end);

@@ -59,8 +59,8 @@ async function enter(pipeline: Pipeline, holder: Holder): Promise<Running | unde
       meter.running++;
     }
   }
-  checkHeaders(request, now);
   if (admitted) return request;
+  checkHeaders(request, now);
   await request.completion.end({ outcome: "rejected", status: 429 });
   return undefined;
 }
