@@ -26,7 +26,6 @@ import type {
   Reserved,
   Span,
   State,
-  StoreWrite,
 } from "../src/pipeline/plugin.ts";
 
 const NANO_PER_USD = 1_000_000_000;
@@ -145,12 +144,10 @@ class Budgets {
     const spent = ctx.billed?.nano_usd ?? 0;
     if (spent === 0) return held.reservation.giveBack();
     const writes = held.reservation.spend(spent);
-    if (writes.length > 0) return this.#post(writes, held.caps);
-  }
-
-  async #post(writes: readonly StoreWrite[], caps: readonly Cap[]): Promise<void> {
-    await this.#host.ledger.post(writes);
-    for (const cap of caps) await this.#warnOperator(cap);
+    if (writes.length === 0) return;
+    return this.#host.ledger.post(writes).then(async () => {
+      for (const cap of held.caps) await this.#warnOperator(cap);
+    });
   }
 
   #answer(ctx: CallContext, caps: readonly Cap[], reserved: Reserved): void {
