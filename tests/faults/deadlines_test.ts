@@ -4,6 +4,7 @@ import { Watch } from "../../src/bedrock/deadlines.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, parseSse, withHarness } from "../harness.ts";
 import { settled } from "../wait.ts";
+import { atOnce } from "./at_once.ts";
 
 const QWEN = "qwen.qwen3-32b-v1:0";
 const CLAUDE = "claude-haiku-4-5";
@@ -109,6 +110,48 @@ Deno.test("an answer that is never done ends after total_s, however lively it is
   });
 });
 
+for (const stream of [true, false]) {
+  Deno.test(`what has not begun within total_s is not tried again, nor elsewhere (stream: ${stream})`, async () => {
+    const clock = clockOfNow();
+    const config = `
+limits: { deadlines: { total_s: 3 } }
+models: { aliases: { main: { model: amazon.nova-2-lite-v1:0, fallback: ["${QWEN}"] } } }
+`;
+    await withHarness({ clock, config }, async (harness) => {
+      const asked = harness.post(ask("stall", { model: "main", stream }));
+      await reached(harness, 1);
+      clock.advance(3_000);
+      const response = await atOnce(harness, { clock, asked });
+      assert.equal(response.status, 504);
+      const { error } = await response.json();
+      assert.equal(error.message, "Amazon Bedrock did not end its answer within 3 s");
+      assert.equal(harness.simulator.requests.length, 1);
+      assert.ok(!harness.log.some((line) => line.includes("Trying again in")));
+    });
+  });
+}
+
+Deno.test("total_s is for the model and its fallbacks together", async () => {
+  const clock = clockOfNow();
+  const config = `
+limits: { retries: 0, deadlines: { total_s: 3 } }
+models: { aliases: { main: { model: ${CLAUDE}, fallback: ["${QWEN}", "deepseek.v3.2"] } } }
+`;
+  await withHarness({ clock, config }, async (harness) => {
+    harness.simulator.script({
+      status: 503,
+      headers: { "x-amzn-errortype": "ServiceUnavailableException:" },
+      body: '{"message":"down"}',
+    });
+    const asked = harness.post(ask("stall", { model: "main" }));
+    await reached(harness, 2);
+    clock.advance(3_000);
+    const response = await atOnce(harness, { clock, asked });
+    assert.equal(response.status, 504, await response.text());
+    assert.equal(harness.simulator.requests.length, 2);
+  });
+});
+
 Deno.test("a connection that is not made ends after connect_s", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const accepted: Deno.Conn[] = [];
@@ -151,6 +194,7 @@ models:
     const pending = harness.post(ask("echo hello", { model: "quick" }));
     await reached(harness, 1);
     clock.advance(5_000);
+    await reached(harness, 2);
     const response = await pending;
     assert.equal(response.status, 200);
     assert.match(await response.text(), /message_stop/);
