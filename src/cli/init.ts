@@ -34,7 +34,9 @@ async function init({ config, force = false }: InitOptions): Promise<void> {
       );
     }
     throw new CommandFailure(
-      `Cannot write ${config}: ${error instanceof Error ? error.message : String(error)}`,
+      `Cannot write ${config}: ${
+        error instanceof Error ? error.message : String(error)
+      }. Name a file in a folder that may be written with --config`,
       1,
       { cause: error },
     );

@@ -274,7 +274,9 @@ export function loadConfig(file: string, { env }: { env: Env }): LoadedConfig {
   } catch (error) {
     const message = error instanceof Deno.errors.NotFound
       ? "the file is not there: 'outcrop init' writes one, --config names another"
-      : `the file cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      : `the file cannot be read: ${
+        error instanceof Error ? error.message : String(error)
+      }. See that it is a file that may be read, or name another with --config`;
     throw new ConfigError([{ file, line: 1, column: 1, path: "", message }], { cause: error });
   }
   return parseConfig(text, { file, env });

@@ -228,7 +228,7 @@ Deno.test("doctor says what to do about a region that does not answer", () =>
     assert.equal(ran.code, 1);
     assert.match(
       ran.out,
-      /^failed +region +us-east-1: .* cannot be reached .* aws\.region and aws\.end/m,
+      /^failed +region +us-east-1: .* cannot be reached \(.*refused.*\): .* aws\.region and aws\.end/m,
     );
     assert.match(ran.out, /^skipped +clock/m);
     assert.match(ran.out, /^failed +model +.*could not be reached.*: see that the network leads/m);

@@ -146,6 +146,18 @@ Deno.test("serve without AWS credentials says what to set", () =>
     );
   }));
 
+Deno.test("a configuration that is a folder, or is to be written where none can be, is told with what to do", () =>
+  inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/config.yaml`);
+    assert.match(
+      await refused(folder),
+      /config\.yaml:1:1 the file cannot be read: .*\. See that it is a file that may be read, or name/,
+    );
+    const { code, err } = await outcrop(["init", "--config", "nowhere/config.yaml"], folder);
+    assert.equal(code, 1);
+    assert.match(err, /^Cannot write nowhere\/config\.yaml: .*\. Name a file in a folder .*\n$/);
+  }));
+
 Deno.test("serve on a port that is taken says so", () =>
   inFolder(async (folder) => {
     const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });

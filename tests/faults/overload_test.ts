@@ -46,9 +46,13 @@ Deno.test("one request more than in_flight is told at once to come again; health
   await withHarness({ clock, config: "limits: { in_flight: 5 }\n" }, async (harness) => {
     const { admission } = harness.gateway.services;
     const letGo = await fill(harness, 5);
+    const comeAgain = new Set<string | null>();
     for (let at = 0; at < 20; at++) {
-      await assertOverloaded(await harness.post(ask("echo", { stream: at % 2 === 0 })));
+      const response = await harness.post(ask("echo", { stream: at % 2 === 0 }));
+      comeAgain.add(response.headers.get("retry-after"));
+      await assertOverloaded(response);
     }
+    assert.ok(comeAgain.size > 1, "those who come again do not come all at once");
     const refused = await harness.post(ask("echo"));
     await assertOverloaded(refused);
     const counted = await fetch(`${harness.url}/v1/messages/count_tokens`, {

@@ -6,7 +6,7 @@ import { bedrockHosts } from "../../bedrock/endpoint.ts";
 import { BedrockError } from "../../bedrock/errors.ts";
 import type { Config } from "../../config/schema.ts";
 import type { Gateway } from "../gateway.ts";
-import { type Finding, messageOf } from "./finding.ts";
+import { deepestMessageOf, type Finding, messageOf } from "./finding.ts";
 
 const ANSWER_WITHIN_MS = 10_000;
 /** AWS refuses signatures that are further off (AWS General Reference, Signature Version 4). */
@@ -67,7 +67,7 @@ export async function checkRegion({ region, endpoint }: Config["aws"]): Promise<
     date = response.headers.get("date");
     await response.body?.cancel();
   } catch (error) {
-    const message = `${region}: ${runtime} cannot be reached (${messageOf(error)}): ` +
+    const message = `${region}: ${runtime} cannot be reached (${deepestMessageOf(error)}): ` +
       "see that aws.region and aws.endpoint are right, and that the network, or HTTPS_PROXY, leads there";
     return [
       { check: "region", status: "failed", message },

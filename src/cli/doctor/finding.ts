@@ -31,6 +31,13 @@ export function messageOf(error: unknown): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
+/** The message of what was at the bottom of it: what `fetch` throws says nothing of why. */
+export function deepestMessageOf(error: unknown): string {
+  return error instanceof Error && error.cause !== undefined
+    ? deepestMessageOf(error.cause)
+    : messageOf(error);
+}
+
 /** Runs a check: `ok` with what it gives, or `failed` with what it throws. */
 export async function attempt(check: CheckName, run: () => Promise<string>): Promise<Finding> {
   try {
