@@ -107,3 +107,15 @@ for (
     assert.deepEqual(ruled("forward"), { send: [beta], dropped: [], fields: [], brought: [field] });
   });
 }
+
+Deno.test("filterBetas() sends no beta whose name would be more than one in a header", () => {
+  const names = [
+    "structured-outputs-\r\nx-evil: 1",
+    "structured-outputs-1,made-up",
+    `structured-outputs-${"x".repeat(200)}`,
+  ];
+  const { send, dropped } = filterBetas(names, on("mantle"), {
+    rules: betaRules({ "*": "forward" }),
+  });
+  assert.deepEqual([send, dropped], [[], names]);
+});
