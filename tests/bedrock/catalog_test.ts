@@ -172,6 +172,37 @@ Deno.test("what the catalog says of a model goes before the built-in table", () 
   );
 });
 
+Deno.test("what the catalog says that a model has not goes before the built-in table too", () => {
+  const [model] = readCatalog("us-east-1", [summary("amazon.nova-pro-v1:0", {
+    explicitPromptCaching: { isSupported: false },
+    consoleIDEMetadata: JSON.stringify({
+      converse: { invokeChatFeatures: { functionToolSupported: false } },
+    }),
+  })], []).models.values();
+  const { tools, toolChoice, cache } = quirksOf("amazon.nova-pro-v1:0", model?.facts);
+  assert.deepEqual({ tools, toolChoice, cache }, { tools: "none", toolChoice: [], cache: [] });
+});
+
+Deno.test("more tokens than the catalog allows are not asked for, and that is told", async () => {
+  await withHarness({}, async ({ gateway, simulator, post }) => {
+    const few = summary("qwen.few", { converse: { maxTokensMaximum: 500 } });
+    gateway.services.models.learnCatalog(readCatalog("us-east-1", [few], []));
+    for (
+      const [max_tokens, asked, told] of [[500, 500, null], [501, 500, "max_tokens above 500"]]
+    ) {
+      const response = await post({
+        model: "qwen.few",
+        max_tokens,
+        messages: [{ role: "user", content: "hi" }],
+      });
+      assert.equal(response.status, 200, await response.text());
+      const sent = JSON.parse(simulator.requests.at(-1)?.text ?? "{}");
+      assert.equal(sent.inferenceConfig.maxTokens, asked);
+      assert.equal(response.headers.get("x-outcrop-dropped"), told);
+    }
+  });
+});
+
 Deno.test("a catalog of odd shapes says nothing, and breaks nothing", () => {
   const odd = [
     null,

@@ -29,6 +29,7 @@ const MODELS:
     ["us.anthropic.claude-haiku-5-5", "pictures and tools"],
     ["us.anthropic.claude-fable-5-1", "pictures and tools"],
     ["us.anthropic.claude-mythos-5-1", "pictures and tools"],
+    ["us.anthropic.claude-opus-9", "pictures and tools"], // newer than the table
     ["us.amazon.nova-2-lite-v1:0", "pictures and tools"],
     ["us.amazon.nova-pro-v1:0", "pictures and tools"],
     ["us.amazon.nova-micro-v1:0", "tools"],
@@ -191,7 +192,7 @@ for (const [model, takes] of MODELS) {
 
 /** Of the models above, those that take no temperature. */
 const NO_TEMPERATURE =
-  /claude-(opus-4-[78]|opus-5|sonnet-5|haiku-5|fable|mythos)|gpt-[56]|grok-4\.6|kimi-k3/;
+  /claude-(opus-4-[78]|opus-[59]|sonnet-5|haiku-5|fable|mythos)|gpt-[56]|grok-4\.6|kimi-k3/;
 /** Those that never answer unless they are asked to think. */
 const ASKED_TO_THINK = /grok-4\.6|kimi-k3/;
 
