@@ -1,10 +1,11 @@
 /** What a fold makes of endings, and of streams that are not whole. */
 import assert from "node:assert/strict";
 import { WireEvent } from "../../src/anthropic/event.ts";
+import { expandMessage } from "../../src/anthropic/expand.ts";
 import { Folder, foldEvents } from "../../src/anthropic/fold.ts";
 import { encodeBatch } from "../../src/anthropic/sse.ts";
 import { SseReader } from "../../src/anthropic/sse_reader.ts";
-import type { AnthropicEvent } from "../../src/anthropic/types.ts";
+import type { AnthropicEvent, Message } from "../../src/anthropic/types.ts";
 
 const START: AnthropicEvent = {
   type: "message_start",
@@ -93,3 +94,42 @@ for (const lineEnd of ["\n", "\r\n", "\r"]) {
     assert.ok(again[0]?.text.includes("1.0"));
   });
 }
+
+const CASES = new URL("../cases/", import.meta.url);
+
+function isMessage(value: unknown): value is Message {
+  const { type, content, stop_reason } = value as Partial<Message>;
+  return type === "message" && Array.isArray(content) && stop_reason !== null;
+}
+
+/** Every whole answer of the data cases, on either side, that leaves nothing open. */
+function* messagesOfCases(): Generator<[where: string, message: Message]> {
+  for (const area of Deno.readDirSync(CASES)) {
+    for (const { name } of Deno.readDirSync(new URL(`${area.name}/`, CASES))) {
+      for (const side of ["bedrock", "expected"]) {
+        const where = `${area.name}/${name}/${side}.json`;
+        const found: Message[] = [];
+        try {
+          JSON.parse(Deno.readTextFileSync(new URL(where, CASES)), (_, value) => {
+            if (typeof value?.$re === "string") return value.$re; // any text will do
+            const whole = typeof value === "object" && value !== null && isMessage(value);
+            if (whole && !JSON.stringify(value).includes('"$any"')) found.push(value);
+            return value;
+          });
+        } catch (error) {
+          if (!(error instanceof Deno.errors.NotFound)) throw error; // some never reach Bedrock
+        }
+        for (const message of found) yield [where, message];
+      }
+    }
+  }
+}
+
+Deno.test("folding what each message of the data cases expands to gives it back", () => {
+  let count = 0;
+  for (const [where, message] of messagesOfCases()) {
+    assert.deepEqual(foldEvents(expandMessage(message)), message, where);
+    count++;
+  }
+  assert.ok(count > 200, `${count} messages`);
+});
