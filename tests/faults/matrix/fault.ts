@@ -40,6 +40,8 @@ export type Act =
     readonly told?: number;
     /** Share of the body that is sent. */
     readonly share?: number;
+    /** Whether it is sent byte by byte. */
+    readonly drip?: true;
   }
   /** Begins a stream. */
   | { readonly begin: "stream"; readonly type?: string }

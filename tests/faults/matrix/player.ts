@@ -187,7 +187,9 @@ export class Player {
         act.type ?? "application/json"
       }\r\ncontent-length: ${told}\r\n\r\n`,
     ));
-    await this.#write(bytes.subarray(0, Math.floor(bytes.byteLength * (act.share ?? 1))));
+    const sent = bytes.subarray(0, Math.floor(bytes.byteLength * (act.share ?? 1)));
+    if (act.drip) { for (const byte of sent) await this.#write(Uint8Array.of(byte)); }
+    else await this.#write(sent);
   }
 
   async #begin(type?: string): Promise<void> {

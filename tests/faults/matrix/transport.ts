@@ -196,6 +196,17 @@ const wholes: Fault[] = [
     }, { passMs: 600_000 }),
   },
   {
+    name: "a whole answer in a drip of single bytes",
+    whole: once([{ whole: "usual", drip: true }], { served: true }),
+  },
+  {
+    name: "a whole answer in a drip of single bytes that stops",
+    whole: once([{ whole: "usual", drip: true, share: 0.9 }, { then: "stall" }], {
+      status: 504,
+      error: "timeout_error",
+    }, { passMs: 600_000 }),
+  },
+  {
     name: "a whole answer of a gigabyte, as its length tells",
     whole: always([{ whole: "usual", told: 1e9 }, { then: "stall" }], API_ERROR),
   },
