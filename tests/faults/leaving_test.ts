@@ -1,5 +1,6 @@
 /** A client that leaves while the gateway waits for something other than an answer's bytes. */
 import assert from "node:assert/strict";
+import type { UrlFetcher } from "../../src/bedrock/url_sources.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, type HarnessOptions, withHarness } from "../harness.ts";
 import { settled } from "../wait.ts";
@@ -132,3 +133,40 @@ for (const phase of PHASES) {
     }
   });
 }
+
+Deno.test("a client that leaves while a picture that it names is fetched leaves nothing behind", async () => {
+  const clock = new FakeClock(Date.now());
+  const fetches = { begun: 0, ended: 0 };
+  const fetchUrl: UrlFetcher = (_, { signal }) => {
+    fetches.begun++;
+    return new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        fetches.ended++;
+        reject(signal.reason);
+      })
+    );
+  };
+  await withHarness({ clock, fetchUrl }, async (harness) => {
+    const { admission, background } = harness.gateway.services;
+    const before = clock.pending;
+    const picture = { type: "image", source: { type: "url", url: "https://pictures.test/1.png" } };
+    const gone = new AbortController();
+    const asked = fetch(`${harness.url}/v1/messages`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-api-key": harness.key },
+      body: JSON.stringify({
+        model: "claude-haiku-4-5",
+        max_tokens: 50,
+        messages: [{ role: "user", content: [picture, picture] }],
+      }),
+      signal: gone.signal,
+    });
+    await settled(() => fetches.begun === 2);
+    gone.abort(new Error("The client has left"));
+    await assert.rejects(asked, /left/);
+    await settled(() => fetches.ended === 2 && admission.inFlight === 0 && background.size === 0);
+    await settled(() => clock.pending === before);
+    assert.equal(admission.bytes, 0);
+    assert.equal(harness.simulator.requests.length, 0);
+  });
+});
