@@ -9,7 +9,7 @@ import { asksForFormat } from "./format/asked.ts";
 
 /**
  * What is done by other means: a format by a tool, tools without a stream, stop sequences by us, the default tier,
- * instructions in mid-conversation as text of the user's.
+ * the system prompt and instructions in mid-conversation as text of the user's.
  */
 export type OtherMeans =
   | "output_config.format"
@@ -17,6 +17,7 @@ export type OtherMeans =
   | "stop_sequences"
   | "streamed tools"
   | "system messages"
+  | "system prompt"
   | "tool_choice";
 
 /** What of a request tells whether it asked for what was refused. */
@@ -60,6 +61,11 @@ const TABLE: readonly Row[] = [
     name: "system messages",
     refusal: /Unexpected role "system"|messages\.\d+\.role: |messages\.\d+\.member\.role/,
     asked: ({ body }) => body.messages.some(({ role }) => role === "system"),
+  },
+  {
+    name: "system prompt",
+    refusal: /doesn't support system messages/,
+    asked: ({ body }) => (body.system ?? "").length > 0,
   },
   {
     name: "tool_choice",

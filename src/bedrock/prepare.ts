@@ -118,6 +118,7 @@ function withOtherMeans(quirks: Quirks, refused: readonly OtherMeans[]): Quirks 
     ...(refused.includes("stop_sequences") ? { stopSequences: "emulate" } : {}),
     ...(refused.includes("tool_choice") ? { toolChoice: [] } : {}),
     ...(refused.includes("system messages") ? { systemTurns: false } : {}),
+    ...(refused.includes("system prompt") ? { system: "fold" } : {}),
   };
 }
 
