@@ -3,6 +3,7 @@
  * @module
  */
 import { ApiError } from "../anthropic/error.ts";
+import { BedrockError } from "../bedrock/errors.ts";
 import { errorFields, type Log } from "../log.ts";
 import { ClientGone, type Exchange, type Rejection } from "../pipeline/exchange.ts";
 import { PluginFailure } from "../pipeline/guard.ts";
@@ -44,6 +45,15 @@ export function endingOf(error: unknown, exchange: Exchange, sent?: number): End
   };
 }
 
+/** What AWS's support asks for, of an error that Bedrock answered. */
+function ofBedrock(error: unknown): Record<string, string> {
+  if (!(error instanceof BedrockError)) return {};
+  const { exception, bedrockRequestId } = error;
+  return bedrockRequestId === undefined
+    ? { exception }
+    : { exception, bedrock_request: bedrockRequestId };
+}
+
 /** Logs what ended a request and whose fault it is, with the cause that the client is not told, and who refused it. */
 export function logError(
   log: Log,
@@ -61,6 +71,7 @@ export function logError(
     type: told.type,
     status: told.status,
     message: told.message,
+    ...ofBedrock(error),
     ...refusedBy,
   };
   if (!(error instanceof ApiError)) {
