@@ -121,7 +121,13 @@ export class BatchStream {
     if (waiting !== undefined) return waiting;
     this.#watch.waiting();
     while (this.#failure === undefined && !this.#ended) {
-      const batch = await this.#read();
+      let batch: EventBatch;
+      try {
+        batch = this.#decode(await this.#chunks.read());
+      } catch (error) {
+        this.#fail(brokenAnswer("The stream from Amazon Bedrock was cut: try again", error));
+        break;
+      }
       if (batch.length === 0) continue;
       this.#watch.arrived();
       return batch;
@@ -138,10 +144,9 @@ export class BatchStream {
     this.#chunks.cancel();
   }
 
-  async #read(): Promise<WireEvent[]> {
+  #decode(chunk: Uint8Array | undefined): EventBatch {
     const batch: WireEvent[] = [];
     try {
-      const chunk = await readChunk(this.#chunks);
       if (chunk === undefined) {
         this.#ended = true;
         this.#watch.end();
@@ -150,18 +155,14 @@ export class BatchStream {
         this.#decoder.push(chunk, batch);
       }
     } catch (error) {
-      this.#failure = { error: this.#watch.failure ?? error };
-      this.#watch.broke();
-      this.cancel();
+      this.#fail(error);
     }
     return batch;
   }
-}
 
-async function readChunk(chunks: ChunkSource): Promise<Uint8Array | undefined> {
-  try {
-    return await chunks.read();
-  } catch (error) {
-    throw brokenAnswer("The stream from Amazon Bedrock was cut: try again", error);
+  #fail(error: unknown): void {
+    this.#failure = { error: this.#watch.failure ?? error };
+    this.#watch.broke();
+    this.cancel();
   }
 }

@@ -6,7 +6,11 @@
 import { HttpSyntaxError, parseHead, type ResponseHead } from "./http1_head.ts";
 import { type ByteConn, TlsConn } from "./tls_conn.ts";
 
-/** Bytes that are read at once. A stream's events are smaller; what is larger comes in several reads. */
+/**
+ * Bytes that are read at once: room for a few events at first, as thousands of streams that each bring one at a time
+ * need no more; and for many, once a read has filled it.
+ */
+const FIRST_BUFFER_BYTES = 2 * 1_024;
 const BUFFER_BYTES = 16 * 1_024;
 /** The largest head that is taken. */
 const MOST_HEAD_BYTES = 64 * 1_024;
@@ -28,7 +32,7 @@ export interface Origin {
 /** A connection, and what was read of it and not yet taken. */
 export class Http1Connection {
   readonly #conn: ByteConn;
-  #buffer = new Uint8Array(BUFFER_BYTES);
+  #buffer = new Uint8Array(FIRST_BUFFER_BYTES);
   #start = 0;
   #end = 0;
   /** A read that has begun while nobody waits for an answer: it tells when the other side closes. */
@@ -76,6 +80,8 @@ export class Http1Connection {
     const size = await reading;
     if (size === null) return false;
     this.#end += size;
+    // A read is never under way here, so that the buffer may be another the next time.
+    if (this.#end === this.#buffer.byteLength && this.#end < BUFFER_BYTES) this.#enlarge();
     return true;
   }
 
@@ -147,12 +153,16 @@ export class Http1Connection {
     if (this.#start > 0) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
     } else {
-      const larger = new Uint8Array(byteLength * 2);
-      larger.set(this.#buffer);
-      this.#buffer = larger;
+      this.#enlarge();
     }
     this.#end -= this.#start;
     this.#start = 0;
+  }
+
+  #enlarge(): void {
+    const larger = new Uint8Array(this.#buffer.byteLength * 2);
+    larger.set(this.#buffer);
+    this.#buffer = larger;
   }
 }
 

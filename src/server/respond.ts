@@ -126,13 +126,15 @@ class ReplySource implements BatchSource {
     this.#exchange = exchange;
   }
 
-  async next(): Promise<EventBatch | undefined> {
-    if (this.#source === undefined) {
-      const reply = await this.#pending;
-      if (reply.kind !== "plugin") noteFacts(reply, this.#exchange);
-      this.#source = reply.kind === "stream" ? reply.batches : new MessageSource(reply);
-    }
-    return this.#source.next();
+  next(): Promise<EventBatch | undefined> {
+    return this.#source?.next() ?? this.#first();
+  }
+
+  async #first(): Promise<EventBatch | undefined> {
+    const reply = await this.#pending;
+    if (reply.kind !== "plugin") noteFacts(reply, this.#exchange);
+    this.#source = reply.kind === "stream" ? reply.batches : new MessageSource(reply);
+    return await this.#source.next();
   }
 
   cancel(): void {
