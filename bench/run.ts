@@ -12,9 +12,9 @@ import { type BenchOptions, readOptions } from "./options.ts";
 import { freePort, ServerProcess } from "./processes.ts";
 import { smallBody } from "./requests.ts";
 import { type Contestant, measure, type Measured, SCENARIOS } from "./scenarios.ts";
-import { checksCost, firstByteAdded, peakMemory } from "./single.ts";
+import { type Candidate, checksCost, firstByteAdded, peakMemory } from "./single.ts";
 import { type SlowResult, slowStreams } from "./slow.ts";
-import { hasWorkers, starts, throughput } from "./start.ts";
+import { starts, throughput } from "./start.ts";
 import { type Figures, targetsMarkdown } from "./targets.ts";
 import { writeResults } from "./write_results.ts";
 
@@ -65,7 +65,11 @@ class Bench {
     return ServerProcess.start("hop.ts", this.#upstream.url);
   }
 
-  #gateway(kind: "default" | "limits" | "none" = "default"): Promise<ServerProcess> {
+  get #warmth(): number {
+    return this.#options.quick ? 1 : 10;
+  }
+
+  #gateway(kind: string = "default"): Promise<ServerProcess> {
     const folder = Deno.makeTempDirSync({ dir: this.#folder });
     return ServerProcess.start("gateway.ts", this.#upstream.url, folder, kind);
   }
@@ -95,7 +99,7 @@ class Bench {
       const rows: Figures[] = [];
       const chosen = SCENARIOS.filter(({ name }) => name.includes(only));
       for (const scenario of chosen.length === 0 ? SCENARIOS : chosen) {
-        const measured = await measure(scenario, contestants, rounds);
+        const measured = await measure(scenario, contestants, { rounds, warmth: this.#warmth });
         rows.push(requestRow(scenario.name, scenario.events, measured));
         progress(scenario.name);
       }
@@ -124,26 +128,31 @@ class Bench {
     return rows;
   }
 
-  async #keyed(
-    kind: "default" | "limits" | "none",
-  ): Promise<{ server: ServerProcess; shot: Shot }> {
+  async #keyed(kind: string): Promise<Candidate> {
     const server = await this.#gateway(kind);
     const shot = await keyedShot(server, smallBody("claude-haiku-4-5", false));
     return { server, shot };
   }
 
   async #checks(): Promise<Figures[]> {
-    const [off, on] = [await this.#keyed("none"), await this.#keyed("limits")];
+    const gateways = {
+      none: await this.#keyed("none"),
+      off: await this.#keyed("auth,tier,prompt_cache,usage"),
+      on: await this.#keyed("limits"),
+    };
     try {
-      const { offUs, onUs, storeCalls } = await checksCost(off, on, this.#options.rounds);
+      const { rounds } = this.#options;
+      const cost = await checksCost(gateways, { rounds, warmth: this.#warmth });
       return [{
-        "off us": round(offUs, 0),
-        "on us": round(onUs, 0),
-        ratio: round(onUs / offUs),
-        "store calls a request": round(storeCalls, 3),
+        "no plugins us": round(cost.noneUs, 0),
+        "off us": round(cost.offUs, 0),
+        "on us": round(cost.onUs, 0),
+        ratio: round(cost.onUs / cost.offUs),
+        "store calls a request": round(cost.storeCalls, 3),
+        "a second": round(cost.callsPerSecond, 1),
       }];
     } finally {
-      await Promise.all([off.server.stop(), on.server.stop()]);
+      await Promise.all(Object.values(gateways).map(({ server }) => server.stop()));
     }
   }
 
@@ -193,9 +202,6 @@ class Bench {
   }
 
   async #workers(): Promise<Figures[]> {
-    if (!await hasWorkers()) {
-      return [{ workers: "not measured: this version serves by one worker only" }];
-    }
     const shotOf = (url: string): Shot => ({
       url: `${url}/v1/messages`,
       body: smallBody("claude-haiku-4-5", false),
@@ -204,9 +210,12 @@ class Bench {
     const one = await throughput(this.#upstream.url, 1, shotOf);
     const two = await throughput(this.#upstream.url, 2, shotOf);
     return [{
-      "1 worker, req/s": round(one, 0),
-      "2 workers, req/s": round(two, 0),
-      ratio: round(two / one),
+      "1 worker, req/s": round(one.perSecond, 0),
+      "2 workers, req/s": round(two.perSecond, 0),
+      ratio: round(two.perSecond / one.perSecond),
+      "us, 1 worker": round(one.cpuUs, 0),
+      "us, 2 workers": round(two.cpuUs, 0),
+      "ratio by CPU": round(2 * one.cpuUs / two.cpuUs),
     }];
   }
 }

@@ -5,7 +5,7 @@
 import { firstByte, load, type Shot } from "./load.ts";
 import { median, percentile, ServerProcess } from "./processes.ts";
 import { CLAUDE_CODE_BETAS, claudeCodeBody, smallBody } from "./requests.ts";
-import { CONNECTIONS } from "./scenarios.ts";
+import { CONNECTIONS, type MeasureOptions } from "./scenarios.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -66,36 +66,51 @@ export async function peakMemory(
 
 /** What checks cost. */
 export interface ChecksResult {
-  /** Microseconds of CPU time a request, without and with them. */
+  /** Microseconds of CPU time a request, without plugins. */
+  readonly noneUs: number;
+  /** With auth and usage. */
   readonly offUs: number;
-  /** With auth, limits, budget and usage. */
+  /** With limits and a budget too, that are set but never reached. */
   readonly onUs: number;
   /** Calls of the store a request, in the steady state. */
   readonly storeCalls: number;
+  /** The same a second: they go by time. */
+  readonly callsPerSecond: number;
 }
 
-/** Measures small requests with checks on and off, alternated; `checks` counts the store's calls. */
+/** A gateway, and what is sent to it. */
+export interface Candidate {
+  /** The gateway. */
+  readonly server: ServerProcess;
+  /** The request. */
+  readonly shot: Shot;
+}
+
+/** Measures small requests without plugins, without checks and with them, alternated; counts the store's calls. */
 export async function checksCost(
-  off: { readonly server: ServerProcess; readonly shot: Shot },
-  on: { readonly server: ServerProcess; readonly shot: Shot },
-  rounds: number,
+  gateways: { readonly none: Candidate; readonly off: Candidate; readonly on: Candidate },
+  { rounds, warmth }: MeasureOptions,
 ): Promise<ChecksResult> {
   const requests = 2_000;
-  const us = { off: [] as number[], on: [] as number[] };
+  const us = { none: [] as number[], off: [] as number[], on: [] as number[] };
   let calls = 0;
-  for (let round = 0; round <= rounds; round++) {
-    for (const [name, { server, shot }] of Object.entries({ off, on })) {
+  let seconds = 0;
+  for (const { shot } of Object.values(gateways)) await load(shot, warmth * requests, CONNECTIONS);
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, { server, shot }] of Object.entries(gateways)) {
       const [cpu, before] = [server.cpu(), Number(await server.ask())];
-      await load(shot, requests, CONNECTIONS);
-      const after = Number(await server.ask());
-      if (round === 0) continue;
-      us[name as "off" | "on"].push((server.cpu() - cpu) / requests);
-      if (name === "on") calls += after - before;
+      const loaded = await load(shot, requests, CONNECTIONS);
+      us[name as keyof typeof us].push((server.cpu() - cpu) / requests);
+      if (name !== "on") continue;
+      calls += Number(await server.ask()) - before;
+      seconds += loaded.seconds;
     }
   }
   return {
+    noneUs: median(us.none),
     offUs: median(us.off),
     onUs: median(us.on),
     storeCalls: calls / requests / rounds,
+    callsPerSecond: calls / seconds,
   };
 }

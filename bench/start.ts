@@ -57,30 +57,30 @@ export async function starts(times: number): Promise<StartResult> {
   return { startMs: median(ms), idleMb: median(memory) };
 }
 
-/** Whether this version serves by several workers. */
-export async function hasWorkers(): Promise<boolean> {
-  try {
-    return (await Deno.stat(new URL("../src/server/workers.ts", import.meta.url))).isFile;
-  } catch {
-    return false;
-  }
+/** What `outcrop serve` does with so many workers. */
+export interface Throughput {
+  /** Requests a second, where load and upstream have the same cores to share. */
+  readonly perSecond: number;
+  /** Microseconds of CPU time a request: what workers would do that each have a core is known by it. */
+  readonly cpuUs: number;
 }
 
-/** Requests a second of `outcrop serve` with so many workers, without a key. */
+/** Measures `outcrop serve` with so many workers, without a key. */
 export async function throughput(
   upstream: string,
   workers: number,
   shotOf: (url: string) => Shot,
-): Promise<number> {
+): Promise<Throughput> {
   const { server, folder } = await serve(
     `listen: { workers: ${workers} }\naws: { endpoint: '${upstream}' }\nplugins: []\n`,
   );
   try {
     await until(() => healthy(server.url), "/health");
     const shot = shotOf(server.url);
-    await load(shot, 2_000, 32);
+    await load(shot, workers * 20_000, 32);
+    const cpu = server.cpu();
     const { seconds } = await load(shot, 6_000, 32);
-    return 6_000 / seconds;
+    return { perSecond: 6_000 / seconds, cpuUs: (server.cpu() - cpu) / 6_000 };
   } finally {
     await server.stop();
     await Deno.remove(folder, { recursive: true });

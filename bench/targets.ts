@@ -113,6 +113,12 @@ const TARGETS: readonly Target[] = [
     target: 1.6,
     atLeast: true,
   }),
+  alone("2 workers over 1", "the same by CPU a request", {
+    part: "workers",
+    column: "ratio by CPU",
+    target: 1.6,
+    atLeast: true,
+  }),
   alone("spend and limit checks", "CPU, times that without", {
     part: "checks",
     column: "ratio",
