@@ -11,9 +11,10 @@ import type { Shot } from "./load.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { freePort, ServerProcess } from "./processes.ts";
 import { smallBody } from "./requests.ts";
-import { type Contestant, measure, type Measured, SCENARIOS } from "./scenarios.ts";
+import { requestRow, round, slowRow } from "./rows.ts";
+import { type Contestant, measure, SCENARIOS } from "./scenarios.ts";
 import { type Candidate, checksCost, firstByteAdded, peakMemory } from "./single.ts";
-import { type SlowResult, slowStreams } from "./slow.ts";
+import { slowStreams } from "./slow.ts";
 import { starts, throughput } from "./start.ts";
 import { type Figures, targetsMarkdown } from "./targets.ts";
 import { writeResults } from "./write_results.ts";
@@ -25,8 +26,6 @@ function say(text: string): void {
 function progress(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`  ${text}\n`));
 }
-
-const round = (value: number, digits: number = 2) => Number(value.toFixed(digits));
 
 /** A running benchmark: the upstream, and how servers are started before it. */
 class Bench {
@@ -230,47 +229,6 @@ async function keyedShot(server: ServerProcess, body: string): Promise<Shot> {
   const key = keys.get(server) ?? server.line();
   keys.set(server, key);
   return { url: `${server.url}/v1/messages`, body, headers: { "x-api-key": await key } };
-}
-
-function requestRow(
-  scenario: string,
-  events: number,
-  measured: ReadonlyMap<string, Measured>,
-): Figures {
-  const [hop, ours, peer] = ["hop", "ours", "peer"].map((name) => measured.get(name));
-  const cpu = ours?.cpuUs ?? 0;
-  return {
-    scenario,
-    "hop us": round(hop?.cpuUs ?? 0, 0),
-    us: round(cpu, 0),
-    ratio: round(cpu / (hop?.cpuUs ?? 0)),
-    "us/event": events === 0 ? "" : round(cpu / events, 1),
-    "hop/s": round(hop?.perSecond ?? 0, 0),
-    "req/s": round(ours?.perSecond ?? 0, 0),
-    "p50 ms": round(ours?.p50 ?? 0, 1),
-    "p99 ms": round(ours?.p99 ?? 0, 1),
-    ...(peer === undefined ? {} : {
-      "peer us": peer.cpuUs === undefined ? "?" : round(peer.cpuUs, 0),
-      "peer/s": round(peer.perSecond, 0),
-      "peer p50": round(peer.p50, 1),
-    }),
-  };
-}
-
-function slowRow(hop: SlowResult, ours: SlowResult): Figures {
-  return {
-    streams: ours.streams,
-    lost: ours.lost,
-    broken: ours.broken,
-    "hop us/event": round(hop.cpuUs, 1),
-    "us/event": round(ours.cpuUs, 1),
-    ratio: round(ours.cpuUs / hop.cpuUs),
-    "added p50 ms": round(ours.delayMs.p50 - hop.delayMs.p50, 1),
-    "p99 ms": round(ours.delayMs.p99 - hop.delayMs.p99, 1),
-    "hop KB": round(hop.memoryKb, 0),
-    KB: round(ours.memoryKb, 0),
-    "memory ratio": round(ours.memoryKb / hop.memoryKb),
-  };
 }
 
 function cpuModel(): string {
