@@ -149,7 +149,6 @@ export class Http1Connection {
   }
 
   #makeRoom(): void {
-    const { byteLength } = this.#buffer;
     if (this.#start > 0) {
       this.#buffer.copyWithin(0, this.#start, this.#end);
     } else {
