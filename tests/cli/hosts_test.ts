@@ -44,6 +44,7 @@ async function hostsCalled(env: Record<string, string>): Promise<string[]> {
       AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
       AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
       HTTPS_PROXY: proxy.url,
+      DENO_NO_UPDATE_CHECK: "1", // the runtime asks for its own newest version, once a day
       ...env,
     }).spawn();
     const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
