@@ -10,18 +10,34 @@ import { until, withLedgers } from "./fixture.ts";
 const SECONDS = 4;
 const STEP_MS = 25;
 
+interface Counted {
+  readonly store: Store;
+  /** How many batches reached it. */
+  readonly batches: () => number;
+  /** Why it refused some. */
+  readonly refusals: readonly unknown[];
+}
+
 /** Counts the batches that reach a store. */
-function counted(inner: Store): { readonly store: Store; readonly batches: () => number } {
+function counted(inner: Store): Counted {
   let batches = 0;
+  const refusals: unknown[] = [];
   const store = new Proxy(inner, {
     get(target, name) {
       const member = Reflect.get(target, name);
       if (typeof member !== "function") return member;
-      if (name === "apply") batches++;
-      return member.bind(target);
+      return name !== "apply" ? member.bind(target) : async (...given: unknown[]) => {
+        batches++;
+        try {
+          return await Reflect.apply(member, target, given);
+        } catch (error) {
+          refusals.push(error);
+          throw error;
+        }
+      };
     },
   });
-  return { store, batches: () => batches };
+  return { store, batches: () => batches, refusals };
 }
 
 /** Batches in four seconds, in which so many requests end every second. */
@@ -93,3 +109,29 @@ Deno.test("a store of small batches: one of 48 records, and of sums alone four a
   const batches = await batchesAt(1_000, { open: small, of: sums });
   assert.ok(batches <= MOST, `${batches} batches`);
 });
+
+const ENDS: Readonly<Record<string, (n: number) => StoreWrite[]>> = {
+  "of many keys": (n) => postingOf(n, `key_${n}`),
+  "with long names": (n) =>
+    postingOf(n).map((write) => ({
+      ...write,
+      key: [write.key[0], write.key[1].padEnd(250, "é").padEnd(700, String(n % 7))],
+    })),
+};
+
+for (const [what, of] of Object.entries(ENDS)) {
+  Deno.test(`deno_kv: of requests ${what} at the same time, no batch is larger than it takes`, async () => {
+    await withLedgers(async (bench) => {
+      const { store, batches, refusals } = counted(await STORES["deno_kv"]!(bench.clock));
+      const ledger = await bench.open(bench.folder(), { store });
+      await Promise.all(Array.from({ length: 600 }, (_, n) => ledger.post(of(n))));
+      await ledger.settled();
+      assert.deepEqual(refusals, []);
+      const records = await Array.fromAsync(store.list("plugin.usage/records/2026-11-23"));
+      assert.equal(records.length, 600);
+      assert.ok(batches() >= 2 && batches() < 60, `${batches()} batches`);
+      await ledger.close();
+      await store.close();
+    });
+  });
+}
