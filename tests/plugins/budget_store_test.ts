@@ -76,6 +76,37 @@ Deno.test("a gateway that crashed leaves its requests' part to the others half a
   }
 });
 
+Deno.test("the end of an answer waits until what it cost is noted", async () => {
+  const clock = new FakeClock();
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: open, resolve: release } = Promise.withResolvers<void>();
+  const store = new Proxy(openMemoryStore({ clock }), {
+    get: (target, name) => {
+      const member = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return name !== "apply" ? member.bind(target) : async (...given: unknown[]) => {
+        ask();
+        await open;
+        return await Reflect.apply(member, target, given);
+      };
+    },
+  });
+  await withBudget("{ daily_usd: 1 }", async ({ harness }) => {
+    bill(harness, 9, 100);
+    let ended = false;
+    const answer = send(harness).finally(() => ended = true);
+    await asked;
+    try {
+      // An end that did not wait would be here before the answers to what is asked after it.
+      for (let n = 0; n < 20; n++) await (await fetch(`${harness.url}/health`)).text();
+      assert.equal(ended, false);
+    } finally {
+      release();
+    }
+    assert.equal((await answer).status, 200);
+  }, { clock, store });
+});
+
 /** A store whose ways can be cut, and whose calls for pools are counted. */
 function switchable(clock: FakeClock) {
   const store = openMemoryStore({ clock });
