@@ -157,3 +157,18 @@ Deno.test("diffJson() does not look into what both share", () => {
   const after = { ...before, max_tokens: 5, messages: [...messages] };
   assert.deepEqual(diffJson(before, after), [{ path: ["max_tokens"], value: 5 }]);
 });
+
+Deno.test("a string ends at its quote, wherever escapes stand before it", () => {
+  for (let size = 0; size < 70; size++) {
+    for (const escape of ['\\"', "\\\\", '\\\\\\"', "\\u0022"]) {
+      const value = "x".repeat(size) + escape;
+      for (const text of [value, value + escape, `${value}y${escape}`]) {
+        const body = `{"a":"${text}","b":1,"c":["${text}"],"d":2}`;
+        assert.equal(
+          edited(body, [{ path: ["b"], value: 3 }, { path: ["d"], remove: true }]),
+          `{"a":"${text}","b":3,"c":["${text}"]}`,
+        );
+      }
+    }
+  }
+});
