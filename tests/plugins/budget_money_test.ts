@@ -148,6 +148,24 @@ Deno.test("a streamed answer is counted by its last figures, before its last byt
     assert.equal(await spentOf(store, "2026-11-23/day", scope), 40 * 1_000 + 77 * 5_000);
   }));
 
+Deno.test("a streamed answer of Converse is counted by the tier that its last frame tells", () =>
+  withBudget("{ daily_usd: 1 }", async ({ harness, store }) => {
+    const usage = { inputTokens: 1_000, outputTokens: 100, totalTokens: 1_100 };
+    const delta = { contentBlockIndex: 0, delta: { text: "hello" } };
+    harness.simulator.script(parseScript({
+      frames: [
+        { event: "messageStart", json: { role: "assistant" } },
+        { event: "contentBlockDelta", json: delta },
+        { event: "contentBlockStop", json: { contentBlockIndex: 0 } },
+        { event: "messageStop", json: { stopReason: "end_turn" } },
+        { event: "metadata", json: { usage, serviceTier: { type: "default" } } },
+      ],
+    }));
+    await (await harness.post({ ...ask(), model: QWEN, stream: true })).text();
+    const scope = `key ${await ownId(harness)}`;
+    assert.equal(await spentOf(store, "2026-11-23/day", scope), 1_000 * 150 + 100 * 600);
+  }, { config: "tiers: { default: flex }\n" }));
+
 Deno.test("a stream that its client leaves is counted by the least it can have used", () =>
   withBudget("{ daily_usd: 1 }", async ({ harness, store }) => {
     const { stream } = parseScript({ anthropic: [START, ...TEXT] });
