@@ -155,7 +155,8 @@ Deno.test("a target that stands alone is always asked, once and without waiting,
         harness.log.slice(before).some((line) => line.includes("Trying again in"))
       );
       clock.advance(7_200); // what retry-after asks for, and the jitter on top
-      assert.equal((await pending).headers.get("retry-after"), "7");
+      const response = await atOnce(harness, { clock, asked: pending });
+      assert.equal(response.headers.get("retry-after"), "7");
       assert.equal(askedModels(harness).length, 2); // the third try would begin later than retry_for_s
     }
     for (let at = 0; at < 3; at++) {
