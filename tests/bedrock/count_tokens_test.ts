@@ -72,3 +72,17 @@ test("asks again soon after a failure, and later after another", async (harness,
   clock.advance(90_000);
   assert.equal(await count(harness), "mantle");
 });
+
+test("waits three seconds for who does not answer, and estimates then", async (harness, clock) => {
+  harness.simulator.script({ status: 200, headers: {}, stream: () => [{ kind: "stall" }] });
+  let counted = false;
+  const counting = count(harness).finally(() => counted = true);
+  await harness.simulator.waitFor(({ path }) => path.endsWith("/count_tokens"));
+  clock.advance(2_999);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(counted, false);
+  clock.advance(1);
+  assert.equal(await counting, "estimate");
+  assert.equal(await count(harness), "estimate");
+  assert.equal(harness.simulator.requests.length, 1); // nor asked again at once
+});
