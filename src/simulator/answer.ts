@@ -127,7 +127,7 @@ function planOf(asked: Asked, { modelId }: Route, conversation: Conversation): P
   return { ...planFor(modelId, conversation, earlier), serial: ++asked.state.answers };
 }
 
-function wireOf({ kind }: Route, asked: Asked): Wire {
+function wireOf({ kind }: Pick<Route, "kind">, asked: Asked): Wire {
   return kind === "converse"
     ? CONVERSE_WIRE
     : kind === "invoke"
@@ -164,7 +164,7 @@ function stream(
   return new Response(body, { status, headers });
 }
 
-function scripted(asked: Asked, route: Route): Response | undefined {
+function scripted(asked: Asked, route: Pick<Route, "kind">): Response | undefined {
   const script = asked.state.scripts.shift();
   if (script === undefined) return undefined;
   const wire = wireOf(route, asked);
@@ -221,12 +221,7 @@ const COUNTED = /^anthropic\.(claude-(3|[a-z]+-4-(2025|1-|5))|sim[.-])/;
 
 /** A count, or what was said in advance. */
 function count(asked: Asked, value: () => unknown): Response {
-  const script = asked.state.scripts.shift();
-  if (script === undefined) return json(asked, value());
-  asked.done();
-  const headers = headersOf(asked, "application/json");
-  for (const [name, text] of Object.entries(script.headers)) headers.set(name, text);
-  return new Response(script.body, { status: script.status, headers });
+  return scripted(asked, { kind: "sse" }) ?? json(asked, value());
 }
 
 function countTokensOf(body: Json, modelId: string): unknown {

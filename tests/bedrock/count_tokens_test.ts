@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { parseScript } from "../../src/simulator/simulator.ts";
 import { FakeClock } from "../fake_clock.ts";
 import { type Harness, withHarness } from "../harness.ts";
+import { settled } from "../wait.ts";
 
 const PERMISSION = {
   status: 403,
@@ -77,11 +78,12 @@ test("waits three seconds for who does not answer, and estimates then", async (h
   harness.simulator.script({ status: 200, headers: {}, stream: () => [{ kind: "stall" }] });
   let counted = false;
   const counting = count(harness).finally(() => counted = true);
-  await harness.simulator.waitFor(({ path }) => path.endsWith("/count_tokens"));
+  const asked = await harness.simulator.waitFor(({ path }) => path.endsWith("/count_tokens"));
   clock.advance(2_999);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(counted, false);
   clock.advance(1);
+  await settled(() => asked.aborted);
   assert.equal(await counting, "estimate");
   assert.equal(await count(harness), "estimate");
   assert.equal(harness.simulator.requests.length, 1); // nor asked again at once
