@@ -18,7 +18,7 @@ import type {
 
 class OnRequestContext extends RefusingContext implements RequestContext {
   get responseHeaders(): Headers {
-    return this.run.exchange.answerHeaders.shown;
+    return this.run.exchange.answerHeaders;
   }
 
   get signal(): AbortSignal {
@@ -38,7 +38,7 @@ class OnRequestContext extends RefusingContext implements RequestContext {
 
 class OnCallContext extends RefusingContext implements CallContext {
   get responseHeaders(): Headers {
-    return this.run.exchange.answerHeaders.shown;
+    return this.run.exchange.answerHeaders;
   }
 
   get signal(): AbortSignal {
