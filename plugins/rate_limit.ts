@@ -77,13 +77,16 @@ function claimsOf(
   kinds: readonly Kind[],
   amountOf: (kind: Kind) => number,
 ): ScopeClaim[] {
-  return scopes.flatMap(({ who, buckets }) =>
-    kinds.flatMap((kind) => {
+  const claims: ScopeClaim[] = [];
+  for (const { who, buckets } of scopes) {
+    for (const kind of kinds) {
       const bucket = buckets[kind];
-      if (bucket === undefined) return [];
-      return [{ who, kind, bucket, amount: Math.min(amountOf(kind), Math.max(bucket.limit, 1)) }];
-    })
-  );
+      if (bucket === undefined) continue;
+      const amount = Math.min(amountOf(kind), Math.max(bucket.limit, 1));
+      claims.push({ who, kind, bucket, amount });
+    }
+  }
+  return claims;
 }
 
 function noRoom({ who, kind, bucket, amount }: ScopeClaim): Wait {
@@ -92,20 +95,17 @@ function noRoom({ who, kind, bucket, amount }: ScopeClaim): Wait {
 }
 
 function noSlot({ who, concurrency }: Scope): Wait {
-  const why = `requests at the same time of ${who} are limited to ${concurrency}`;
-  return { why, ms: SOON_MS };
+  return { why: `requests at the same time of ${who} are limited to ${concurrency}`, ms: SOON_MS };
 }
 
 function longest(waits: readonly Wait[]): Wait | undefined {
   return waits.toSorted((a, b) => b.ms - a.ms)[0];
 }
 
+type Context = RequestContext | CallContext;
+
 /** Tells in the headers, of each limited kind, where the least is left. */
-function tellLeft(
-  ctx: RequestContext | CallContext,
-  scopes: readonly Scope[],
-  clock: Clock,
-): void {
+function tellLeft(ctx: Context, scopes: readonly Scope[], clock: Clock): void {
   for (const kind of KINDS) {
     let least: SharedBucket | undefined;
     for (const { buckets: { [kind]: bucket } } of scopes) {
@@ -125,7 +125,7 @@ function tellLeft(
 }
 
 /** Refuses a request that must wait. */
-function refuse(ctx: RequestContext | CallContext, wait: Wait): void {
+function refuse(ctx: Context, wait: Wait): void {
   const seconds = Math.max(1, Math.ceil(wait.ms / 1_000));
   const when = Number.isFinite(seconds) ? `try again in ${seconds} s, or ` : "";
   return ctx.reject(
