@@ -22,13 +22,14 @@ const OPEN = [
 
 function summary(id: string): Record<string, unknown> {
   const claude = id.startsWith("anthropic.");
+  const sees = claude || id.startsWith("amazon.nova-pro");
   const caches = claude || id.startsWith("amazon.nova");
   return {
     modelArn: `arn:aws:bedrock:us-east-1::foundation-model/${id}`,
     modelId: id,
     modelName: id.replace(/^[a-z]+\./, ""),
     providerName: id.split(".")[0],
-    inputModalities: ["TEXT", ...(claude ? ["IMAGE"] : [])],
+    inputModalities: ["TEXT", ...(sees ? ["IMAGE"] : [])],
     outputModalities: ["TEXT"],
     responseStreamingSupported: true,
     inferenceTypesSupported: [claude ? "INFERENCE_PROFILE" : "ON_DEMAND"],
@@ -41,7 +42,7 @@ function summary(id: string): Record<string, unknown> {
       maxTokensMaximum: claude ? 64_000 : 32_000,
       reasoningSupported: claude ? { embedded: false } : null,
       systemRoleSupported: true,
-      userImageTypesSupported: claude ? ["png", "jpeg", "gif", "webp"] : [],
+      userImageTypesSupported: sees ? ["png", "jpeg", "gif", "webp"] : [],
     },
     explicitPromptCaching: { isSupported: caches },
     featuresSupported: { promptCaching: caches, countTokens: /-4-5-/.test(id) },

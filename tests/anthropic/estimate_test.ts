@@ -122,3 +122,11 @@ Deno.test("a picture never counts by the length of its base64", () => {
   );
   assert.ok(tokens < 100, `${tokens}`);
 });
+
+Deno.test("estimateTokens() counts the instructions that come with tools once, however many there are", () => {
+  const tool = (name: string) => ({ name, input_schema: { type: "object" } });
+  const of = (...names: string[]) => estimateTokens(request({ tools: names.map(tool) }));
+  const each = of("a", "b") - of("a");
+  assert.equal(estimateTokens(request({ tools: [] })), PLAIN);
+  assert.ok(of("a") - PLAIN >= 346 + each && each < 60, `${of("a") - PLAIN}, ${each}`);
+});
