@@ -64,6 +64,10 @@ class Bench {
     return ServerProcess.start("hop.ts", this.#upstream.url);
   }
 
+  #floor(): Promise<ServerProcess> {
+    return ServerProcess.start("floor.ts", this.#upstream.url);
+  }
+
   get #warmth(): number {
     return this.#options.quick ? 1 : 10;
   }
@@ -75,7 +79,7 @@ class Bench {
 
   async #requests(): Promise<Figures[]> {
     const { peer, peerPid, headers, rounds, only } = this.#options;
-    const [hop, gateway] = [await this.#hop(), await this.#gateway()];
+    const [hop, floor, gateway] = [await this.#hop(), await this.#floor(), await this.#gateway()];
     const key = await gateway.line();
     const to = (url: string, auth: Record<string, string>): Contestant["shot"] => (scenario) => ({
       url: `${url}/v1/messages`,
@@ -87,6 +91,11 @@ class Bench {
         name: "hop",
         shot: ({ path, body }) => ({ url: hop.url + path, body, headers: {} }),
         cpu: () => hop.cpu(),
+      },
+      {
+        name: "floor",
+        shot: ({ path, body }) => ({ url: floor.url + path, body, headers: {} }),
+        cpu: () => floor.cpu(),
       },
       { name: "ours", shot: to(gateway.url, { "x-api-key": key }), cpu: () => gateway.cpu() },
     ];
@@ -104,24 +113,25 @@ class Bench {
       }
       return rows;
     } finally {
-      await Promise.all([hop.stop(), gateway.stop()]);
+      await Promise.all([hop.stop(), floor.stop(), gateway.stop()]);
     }
   }
 
   async #slow(): Promise<Figures[]> {
     const rows: Figures[] = [];
     for (const streams of this.#options.quick ? [200] : [500, 1_000, 2_000]) {
-      const hop = await slowStreams({
-        start: () => this.#hop(),
+      const plain = {
         path: "/model/slow/invoke-with-response-stream",
         headers: () => Promise.resolve({}),
-      }, streams);
+      };
+      const hop = await slowStreams({ ...plain, start: () => this.#hop() }, streams);
+      const floor = await slowStreams({ ...plain, start: () => this.#floor() }, streams);
       const ours = await slowStreams({
         start: () => this.#gateway(),
         path: "/v1/messages",
         headers: async (server) => ({ "x-api-key": await server.line() }),
       }, streams);
-      rows.push(slowRow(hop, ours));
+      rows.push(slowRow({ hop, floor, ours }));
       progress(`${streams} slow streams`);
     }
     return rows;
