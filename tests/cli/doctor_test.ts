@@ -25,6 +25,7 @@ models:
     main: { model: claude-haiku-4-5, fallback: ["${QWEN}", other] }
     same: claude-haiku-4-5
     other: { model: deepseek.v3.2, tier: flex }
+    "*opus*": claude-opus-5-5
 `;
 
 interface Patient {
@@ -83,7 +84,7 @@ Deno.test("doctor finds all well, asks each model once, and leaves nothing in th
       "ok credentials",
       "ok region",
       "ok clock",
-      ...Array(3).fill("ok model"),
+      ...Array(4).fill("ok model"),
     ]);
     assert.match(ran.out, new RegExp(`^ok +model +main: ${CLAUDE} answers$`, "m"));
     assert.match(
@@ -95,7 +96,9 @@ Deno.test("doctor finds all well, asks each model once, and leaves nothing in th
       "deepseek.v3.2",
       QWEN,
       "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+      "us.anthropic.claude-opus-5-5",
     ]);
+    assert.match(ran.out, /^ok +model +\*opus\*: us\.anthropic\.claude-opus-5-5 by invoke/m);
     const kv = await Deno.openKv(`${folder}/keys.db`);
     assert.deepEqual(await Array.fromAsync(kv.list({ prefix: ["doctor"] })), []);
     kv.close();

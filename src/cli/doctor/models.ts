@@ -43,7 +43,7 @@ export async function checkModels(
   services: Services,
   named: readonly string[] | undefined,
 ): Promise<Finding[]> {
-  const names = named ?? namesOf(services);
+  const names = named?.map((name) => ({ alias: name, name })) ?? namesOf(services);
   const findings: Finding[] = [];
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const some = names.slice(at, at + AT_ONCE);
@@ -52,16 +52,25 @@ export async function checkModels(
   return findings;
 }
 
+/** What is asked for, and what the report calls it. */
+interface Asked {
+  /** As config.yaml writes it. */
+  readonly alias: string;
+  /** A name that it matches. */
+  readonly name: string;
+}
+
 /** A name for each model and way to it. */
-function namesOf(services: Services): string[] {
+function namesOf(services: Services): Asked[] {
   const { config, models } = services;
-  const names = Object.keys(config.models.aliases).map((name) => name.replaceAll("*", "x"));
-  if (names.length === 0) return [USUAL_MODEL];
-  const ways = new Map<string, string>();
-  for (const name of names) {
+  const aliases = Object.keys(config.models.aliases);
+  if (aliases.length === 0) return [{ alias: USUAL_MODEL, name: USUAL_MODEL }];
+  const ways = new Map<string, Asked>();
+  for (const alias of aliases) {
+    const name = alias.replaceAll("*", "x");
     const [profile] = models.unknownProfiles(name);
     const way = profile ?? wayOf(services, name);
-    if (!ways.has(way)) ways.set(way, name);
+    if (!ways.has(way)) ways.set(way, { alias, name });
   }
   return [...ways.values()];
 }
@@ -71,13 +80,14 @@ function wayOf({ models }: Services, name: string): string {
   return `${modelId} by ${route} in ${region}${tier === undefined ? "" : `, tier ${tier}`}`;
 }
 
-async function checkModel(services: Services, name: string): Promise<Finding> {
+async function checkModel(services: Services, asked: Asked): Promise<Finding> {
+  const { alias, name } = asked;
   const check = "model";
   try {
     await ask(services, name);
-    return { check, status: "ok", message: `${name}: ${wayOf(services, name)} answers` };
+    return { check, status: "ok", message: `${alias}: ${wayOf(services, name)} answers` };
   } catch (error) {
-    return { check, ...failureOf(services, name, error) };
+    return { check, ...failureOf(services, asked, error) };
   }
 }
 
@@ -120,13 +130,13 @@ async function ask({ bedrock, log }: Services, model: string): Promise<void> {
 
 function failureOf(
   services: Services,
-  name: string,
+  { alias, name }: Asked,
   error: unknown,
 ): Pick<Finding, "status" | "message"> {
   if (!(error instanceof BedrockError)) {
-    return { status: "failed", message: `${name}: ${messageOf(error)}` };
+    return { status: "failed", message: `${alias}: ${messageOf(error)}` };
   }
-  const told = `${name}: ${wayOf(services, name)}: ${messageOf(error)}`;
+  const told = `${alias}: ${wayOf(services, name)}: ${messageOf(error)}`;
   if (error.type === "rate_limit_error" || error.type === "overloaded_error") {
     return { status: "warning", message: `${told} (it is there, and busy)` };
   }
