@@ -20,7 +20,8 @@ for (const [store, workers, kills] of SLICES) {
       { lost: 0, doubled: 0, misspent: 0, wrong: 0 },
       JSON.stringify(result),
     );
-    assert.ok(replies > 20 && records >= replies && summed === records, JSON.stringify(result));
+    // How many replies there were between kills is the machine's affair; that there were some is ours.
+    assert.ok(replies > kills && records >= replies && summed === records, JSON.stringify(result));
   });
 }
 
