@@ -9,7 +9,7 @@ import { Http1Exchange } from "./http1_exchange.ts";
 import { Http1Pool } from "./http1_pool.ts";
 import type { HttpAnswer, HttpClient, HttpRequest, HttpTarget } from "./http_client.ts";
 
-/** A body up to this is put behind its head and sent in one piece. */
+/** A request up to this is put together and sent in one piece; a larger body is not copied. */
 const ONE_PIECE = 16 * 1_024;
 const BEYOND_TEXT = /[^\t\x20-\x7e\x80-\xff]/;
 const BEYOND_ASCII = /[\x80-\xff]/;
@@ -22,7 +22,7 @@ function encodeHead(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-function headOf({ url, method, headers, body }: HttpRequest): Uint8Array<ArrayBuffer> {
+function headOf({ url, method, headers, body }: HttpRequest): string {
   let text = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`;
   for (const name in headers) {
     const value = headers[name] ?? "";
@@ -32,19 +32,36 @@ function headOf({ url, method, headers, body }: HttpRequest): Uint8Array<ArrayBu
     text += `${name}: ${value}\r\n`;
   }
   if (method !== "GET") text += `content-length: ${body.byteLength}\r\n`;
-  return encodeHead(`${text}\r\n`);
+  return `${text}\r\n`;
 }
 
-/** What is sent, in as few pieces as cost least: a large body is not copied. */
-function piecesOf(request: HttpRequest): readonly Uint8Array[] {
+/** Buffers in which small requests are put together, and which no request uses at present. */
+const spare: Uint8Array<ArrayBuffer>[] = [];
+const MOST_SPARE = 16;
+
+/** What is sent, in as few pieces as cost least, and what to do when it is sent. */
+interface Pieces {
+  readonly pieces: readonly Uint8Array[];
+  readonly sent: () => void;
+}
+
+function piecesOf(request: HttpRequest): Pieces {
   const { body } = request;
   const head = headOf(request);
-  if (body.byteLength === 0) return [head];
-  if (body.byteLength > ONE_PIECE) return [head, body];
-  const piece = new Uint8Array(head.byteLength + body.byteLength);
-  piece.set(head);
-  piece.set(body, head.byteLength);
-  return [piece];
+  // A head is a byte a character here: others are rare, and need not be fast.
+  if (head.length + body.byteLength > ONE_PIECE || BEYOND_ASCII.test(head)) {
+    const bytes = encodeHead(head);
+    return { pieces: body.byteLength === 0 ? [bytes] : [bytes, body], sent: () => {} };
+  }
+  const buffer = spare.pop() ?? new Uint8Array(ONE_PIECE);
+  encoder.encodeInto(head, buffer);
+  buffer.set(body, head.length);
+  return {
+    pieces: [buffer.subarray(0, head.length + body.byteLength)],
+    sent: () => {
+      if (spare.length < MOST_SPARE) spare.push(buffer);
+    },
+  };
 }
 
 /** The client. */
@@ -55,7 +72,7 @@ export class Http1Client implements HttpClient {
   async send(request: HttpRequest): Promise<HttpAnswer> {
     const { url, signal, watch } = request;
     signal.throwIfAborted();
-    const pieces = piecesOf(request);
+    const { pieces, sent } = piecesOf(request);
     const pool = this.#poolOf(url);
     let connection = pool.reuse();
     if (connection === undefined) {
@@ -64,7 +81,7 @@ export class Http1Client implements HttpClient {
       watch?.connected();
     }
     const exchange = new Http1Exchange(pool, connection, signal);
-    const { status, headers } = await exchange.run(pieces);
+    const { status, headers } = await exchange.run(pieces, sent);
     return { status, header: (name) => headers.get(name) ?? null, body: exchange };
   }
 

@@ -37,15 +37,15 @@ export class Http1Exchange implements ChunkSource {
   }
 
   /**
-   * Sends, and reads the answer's head.
+   * Sends, and reads the answer's head. `sent` is told when the pieces have gone out: until then they must not change.
    *
    * @throws The signal's reason if it aborts, else why there is no answer
    */
-  async run(pieces: readonly Uint8Array[]): Promise<ResponseHead> {
+  async run(pieces: readonly Uint8Array[], sent: () => void): Promise<ResponseHead> {
     try {
       if (this.#ended) throw cutError();
       // Read at once: an answer may come before all is sent, and the other side then stops to read.
-      void this.#send(pieces);
+      void this.#send(pieces, sent);
       const head = await this.#connection.head();
       if (head === undefined) throw this.#sendFailure ?? cutError();
       this.#keepAlive = head.keepAlive;
@@ -84,10 +84,11 @@ export class Http1Exchange implements ChunkSource {
     this.#end(this.#parts?.ended === true);
   }
 
-  async #send(pieces: readonly Uint8Array[]): Promise<void> {
+  async #send(pieces: readonly Uint8Array[], sent: () => void): Promise<void> {
     try {
       for (const piece of pieces) await this.#connection.write(piece);
       this.#sent = true;
+      sent();
     } catch (error) {
       this.#sendFailure = error; // the answer that may have come nevertheless tells more
     }

@@ -136,19 +136,20 @@ export async function runOnCall(
   plugins: readonly LoadedPlugin[],
   exchange: Exchange,
 ): Promise<PluginReply | undefined> {
-  for (const [position, plugin] of plugins.entries()) {
+  for (let position = 0; position < plugins.length; position++) {
+    const plugin = plugins[position]!;
     const { hooks } = plugin;
     if (hooks.onCall === undefined) continue;
     const run = new HookRun(exchange, plugin, "onCall");
-    const before = { body: exchange.body, model: exchange.model, tier: exchange.tier };
+    const { body, model, tier } = exchange;
     const running = runHook(run, () => hooks.onCall?.(new OnCallContext(run)));
     const result = running instanceof Promise ? await running : running;
     if (run.failed) {
-      Object.assign(exchange, before);
+      Object.assign(exchange, { body, model, tier });
       continue;
     }
     try {
-      if (exchange.body !== before.body) checkMessagesRequest(exchange.body);
+      if (exchange.body !== body) checkMessagesRequest(exchange.body);
       if (typeof exchange.model !== "string") {
         throw new TypeError("Cannot resolve a model that is no string");
       }
@@ -156,7 +157,7 @@ export async function runOnCall(
         throw new TypeError("Cannot use what onCall returned: it must be nothing or { message }");
       }
     } catch (error) {
-      Object.assign(exchange, before);
+      Object.assign(exchange, { body, model, tier });
       applyPolicy(run, error);
       continue;
     }
