@@ -104,3 +104,32 @@ for (
       assert.equal(simulator.requests.length, 1);
     }));
 }
+
+/** Answers without an exception, and whether another try is made of them. */
+const AGAIN: readonly (readonly [status: number, again: boolean])[] = [
+  [400, false],
+  [403, false],
+  [404, false],
+  [408, true],
+  [413, false],
+  [424, true],
+  [429, true],
+  [500, true],
+  [502, true],
+  [503, true],
+  [529, true],
+];
+
+for (const [status, again] of AGAIN) {
+  Deno.test(`${status} without an exception is ${again ? "asked for again" : "final"}`, () =>
+    withHarness({ config: "limits: { retries: 1 }\n" }, async ({ post, simulator }) => {
+      simulator.script(parseScript({ status, text: "<html>a box in between</html>" }));
+      const response = await post({
+        model: "qwen.qwen3-32b-v1:0",
+        max_tokens: 10,
+        messages: [{ role: "user", content: "hi" }],
+      });
+      assert.equal(response.status === 200, again, await response.text());
+      assert.equal(simulator.requests.length, again ? 2 : 1);
+    }));
+}
