@@ -174,7 +174,7 @@ class Bench {
       const added = await firstByteAdded(
         { url: hop.url + path, body, headers: {} },
         await keyedShot(ours, body),
-        times,
+        { times, warmth: this.#warmth * 1_000 },
       );
       return [{ "added ms, p50": round(added.p50), "added ms, p99": round(added.p99) }];
     } finally {

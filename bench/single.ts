@@ -9,13 +9,17 @@ import { CONNECTIONS, type MeasureOptions } from "./scenarios.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Milliseconds that the first byte comes later than through the raw hop, at low load. */
+/**
+ * Milliseconds that the first byte comes later than through the raw hop, at low load; both have served `warmth`
+ * requests before, as a server in use has.
+ */
 export async function firstByteAdded(
   hop: Shot,
   ours: Shot,
-  times: number,
+  { times, warmth }: { readonly times: number; readonly warmth: number },
 ): Promise<{ p50: number; p99: number }> {
   const [hops, gateways]: [number[], number[]] = [[], []];
+  for (const shot of [hop, ours]) await load(shot, warmth, CONNECTIONS);
   for (let turn = 0; turn < times + 20; turn++) {
     const ms = [await firstByte(hop), (await pause(10), await firstByte(ours))] as const;
     await pause(10);

@@ -15,6 +15,7 @@ import type { FrameEvents } from "../stream.ts";
 import { BlockWriter, brokenTool, joinBase64, type OpenBlock } from "./block_writer.ts";
 import { citationOf } from "./citations.ts";
 import { StopWatcher } from "./stop_sequences.ts";
+import { readTextDelta } from "./text_delta.ts";
 import { indexOf, type Json, object, textOf } from "./values.ts";
 import { emptyUsage, type Ending, endingOf, usageOf } from "./usage.ts";
 
@@ -80,8 +81,11 @@ export class ConverseDecoder implements FrameEvents {
         return this.#start(out);
       case "contentBlockStart":
         return this.#blockStart(parse(frame), out);
-      case "contentBlockDelta":
+      case "contentBlockDelta": {
+        const delta = readTextDelta(frame.payload);
+        if (delta !== undefined) return this.#text(delta.source, delta.text, out);
         return this.#blockDelta(parse(frame), out);
+      }
       case "contentBlockStop":
         return this.#blockStop(parse(frame), out);
       case "messageStop":
