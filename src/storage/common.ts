@@ -44,11 +44,12 @@ export function checkKey([partition, sort]: StoreKey): void {
   }
 }
 
-const ASCII = /^[\x20-\x7e]*$/;
-
-/** Bytes of a text in UTF-8. */
+/** Bytes of a text in UTF-8. It is asked of every key: a pattern costs ten times the loop while it is not compiled. */
 export function textBytes(text: string): number {
-  return ASCII.test(text) ? text.length : encoder.encode(text).byteLength;
+  for (let at = 0; at < text.length; at++) {
+    if (text.charCodeAt(at) > 0x7f) return encoder.encode(text).byteLength;
+  }
+  return text.length;
 }
 
 /** Where a store remembers the ids of batches that were applied. */
