@@ -44,11 +44,20 @@ Deno.test("what a replica carries is what the benchmark measured, a third more o
     assert.ok(us > row.us * 0.67 && us < row.us * 1.5, `${scenario}: ${us}, measured ${row.us}`);
     assert.ok(Math.abs(perSecond * us / 1e6 - 1) < 0.05, `${scenario}: ${us} us, ${perSecond}/s`);
   }
-  const checked = checks[0]["on us"] - checks[0]["off us"];
-  assert.ok(checked > 150 && checked < 600, `the checks cost ${checked} us, not some 300`);
+  const { "no plugins us": bare, "off us": off, "on us": on } = checks[0];
+  assert.ok(
+    off - bare > 20 && off - bare < 110,
+    `key and record cost ${off - bare} us, not some 50`,
+  );
+  assert.ok(on - off > 45 && on - off < 190, `limits and budget cost ${on - off} us, not some 95`);
+  const { "slow streams": slow } = JSON.parse(await read("bench/results.json")).parts;
+  for (const { "us/event": us, KB } of slow) {
+    assert.ok(us > 22 && us < 75, `an event alone costs ${us} us, not 32 to 50`);
+    assert.ok(KB > 80 && KB < 260, `an open stream holds ${KB} KB, not some 120`);
+  }
   for (const one of journal) {
     const us = one["us to note"] + one["us to post"];
-    assert.ok(us > 10 && us < 70, `the journal costs ${us} us, not 20 to 35`);
+    assert.ok(us > 10 && us < 70, `the journal costs ${us} us, not 18 to 35`);
   }
 });
 
