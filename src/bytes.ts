@@ -1,5 +1,5 @@
 /**
- * Bytes, put together.
+ * Bytes, put together and compared.
  * @module
  */
 
@@ -14,4 +14,17 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
     at += part.byteLength;
   }
   return bytes;
+}
+
+/** The letters of an ASCII text in bytes. */
+export function codesOf(text: string): readonly number[] {
+  return Array.from(text, (letter) => letter.charCodeAt(0));
+}
+
+/** Whether these bytes stand at `at`. */
+export function standsAt(bytes: Uint8Array, at: number, wanted: readonly number[]): boolean {
+  for (let index = 0; index < wanted.length; index++) {
+    if (bytes[at + index] !== wanted[index]) return false;
+  }
+  return true;
 }

@@ -2,27 +2,21 @@
  * The type of an event, told by its first bytes.
  * @module
  */
-const encoder = new TextEncoder();
+import { codesOf, standsAt } from "../bytes.ts";
+
 const decoder = new TextDecoder();
 
-const TYPE_START = [...'{"type":"'].map((character) => character.charCodeAt(0));
+const TYPE_START = codesOf('{"type":"');
 
-/** Types in bytes, with the quote behind them: a stream is mostly one kind of event, and has a handful. */
-const knownTypes: { readonly type: string; readonly bytes: Uint8Array }[] = [];
+/** Types by their letters, with the quote behind them: a stream is mostly one kind of event, and has a handful. */
+const knownTypes: { readonly type: string; readonly codes: readonly number[] }[] = [];
 const MOST_KNOWN = 16;
-
-function standsAt(bytes: Uint8Array, at: number, wanted: ArrayLike<number>): boolean {
-  for (let index = 0; index < wanted.length; index++) {
-    if (bytes[at + index] !== wanted[index]) return false;
-  }
-  return true;
-}
 
 /** A type that was read before, told by its bytes. */
 function knownType(bytes: Uint8Array): string | undefined {
   if (!standsAt(bytes, 0, TYPE_START)) return undefined;
   for (const known of knownTypes) {
-    if (standsAt(bytes, TYPE_START.length, known.bytes)) return known.type;
+    if (standsAt(bytes, TYPE_START.length, known.codes)) return known.type;
   }
   return undefined;
 }
@@ -39,7 +33,7 @@ export function typeOf(bytes: Uint8Array): string {
   const type = TYPE_FIRST.exec(decoder.decode(bytes.subarray(0, 64)))?.[1];
   if (type !== undefined) {
     if (knownTypes.length < MOST_KNOWN) {
-      knownTypes.push({ type, bytes: encoder.encode(`${type}"`) });
+      knownTypes.push({ type, codes: codesOf(`${type}"`) });
     }
     return type;
   }

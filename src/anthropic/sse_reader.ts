@@ -4,7 +4,7 @@
  * Source: WHATWG HTML, Server-sent events; Anthropic, Streaming messages ([D]).
  * @module
  */
-import { concatBytes } from "../bytes.ts";
+import { codesOf, concatBytes, standsAt } from "../bytes.ts";
 import { BrokenEvent, WireEvent } from "./event.ts";
 import { typeOf } from "./event_type.ts";
 
@@ -17,19 +17,8 @@ const CR = 13;
 const COLON = 0x3a;
 const SPACE = 32;
 
-function codesOf(text: string): readonly number[] {
-  return [...text].map((letter) => letter.charCodeAt(0));
-}
-
 const EVENT = codesOf("event: ");
 const DATA = codesOf("\ndata: ");
-
-function standsAt(bytes: Uint8Array, at: number, wanted: ArrayLike<number>): boolean {
-  for (let index = 0; index < wanted.length; index++) {
-    if (bytes[at + index] !== wanted[index]) return false;
-  }
-  return true;
-}
 
 /** Names in bytes, as they were read: a stream has a handful, and mostly one. */
 class Names {

@@ -6,9 +6,7 @@
  * @module
  */
 
-function codesOf(text: string): readonly number[] {
-  return [...text].map((letter) => letter.charCodeAt(0));
-}
+import { codesOf, standsAt } from "../../bytes.ts";
 
 const INDEX = codesOf('{"contentBlockIndex":');
 const TEXT = codesOf(',"delta":{"text":"');
@@ -25,13 +23,6 @@ export interface TextDelta {
   readonly source: number;
   /** What is added to it. */
   readonly text: string;
-}
-
-function standsAt(bytes: Uint8Array, at: number, wanted: readonly number[]): boolean {
-  for (let index = 0; index < wanted.length; index++) {
-    if (bytes[at + index] !== wanted[index]) return false;
-  }
-  return true;
 }
 
 /** Where a string ends that begins at `start` and holds nothing but printable ASCII; below zero if it does not. */

@@ -7,6 +7,7 @@
 import { WireEvent } from "../../anthropic/event.ts";
 import { typeOf } from "../../anthropic/event_type.ts";
 import { recordHead } from "../../anthropic/sse.ts";
+import { codesOf, standsAt } from "../../bytes.ts";
 import { membersOf } from "../../json/scan.ts";
 import { brokenAnswer } from "../errors.ts";
 import type { Frame } from "../frames.ts";
@@ -20,12 +21,7 @@ const LF = 10;
 const EMPTY = new Uint8Array();
 
 /** Payload of a `chunk` frame: `{"bytes":"<base64 of one event>","p":"<padding>"}`. */
-const BYTES_FIRST = [...'{"bytes":"'].map((character) => character.charCodeAt(0));
-
-function beginsWith(bytes: Uint8Array, beginning: readonly number[]): boolean {
-  for (let at = 0; at < beginning.length; at++) if (bytes[at] !== beginning[at]) return false;
-  return true;
-}
+const BYTES_FIRST = codesOf('{"bytes":"');
 
 function hasType(type: string): string {
   if (type !== "") return type;
@@ -81,7 +77,7 @@ export class InvokeDecoder implements FrameEvents {
 
   /** The event whose base64 stands first, as it does; undefined if it has to be looked for. */
   #read(payload: Uint8Array): WireEvent | undefined {
-    if (!beginsWith(payload, BYTES_FIRST)) return undefined;
+    if (!standsAt(payload, 0, BYTES_FIRST)) return undefined;
     const from = BYTES_FIRST.length;
     const to = payload.indexOf(QUOTE, from);
     if (to < 0) return undefined;
