@@ -11,6 +11,7 @@ import type { HttpAnswer, HttpClient, HttpRequest, HttpTarget } from "./http_cli
 
 /** A request up to this is put together and sent in one piece; a larger body is not copied. */
 const ONE_PIECE = 16 * 1_024;
+const BEYOND_PATH = /[^!-~]/;
 const BEYOND_TEXT = /[^\t\x20-\x7e\x80-\xff]/;
 const BEYOND_ASCII = /[\x80-\xff]/;
 
@@ -23,7 +24,11 @@ function encodeHead(text: string): Uint8Array<ArrayBuffer> {
 }
 
 function headOf({ url, method, headers, body }: HttpRequest): string {
-  let text = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n`;
+  const path = url.pathname + url.search;
+  if (BEYOND_PATH.test(path)) {
+    throw new TypeError("Cannot send a path as it must be percent-encoded: it is not");
+  }
+  let text = `${method} ${path} HTTP/1.1\r\nhost: ${url.host}\r\n`;
   for (const name in headers) {
     const value = headers[name] ?? "";
     if (BEYOND_TEXT.test(value)) {

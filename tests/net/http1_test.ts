@@ -273,3 +273,49 @@ Deno.test("Http1Client sends no header that would be two", () =>
     assert.equal(server.connections, 0);
     client.close();
   }));
+
+Deno.test("Http1Client sends no path that would be more than one", () =>
+  withScripted(async (server) => {
+    const client = new Http1Client();
+    for (const pathname of ["/a b", "/a HTTP/1.1\r\nx: 1", "/\u010d\u010a", "/é"]) {
+      const { protocol, host, hostname, port } = server.url;
+      await assert.rejects(
+        client.send({
+          url: { protocol, host, hostname, port, pathname, search: "" },
+          method: "POST",
+          headers: {},
+          body: new Uint8Array(),
+          signal: AbortSignal.timeout(5_000), // whoever sends it waits for an answer
+        }),
+        TypeError,
+      );
+    }
+    assert.equal(server.connections, 0);
+    client.close();
+  }));
+
+Deno.test("Http1Client sends each of many requests as it is, whatever others are on their way", async () => {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => new Response(`${request.headers.get("x-n")} ${await request.text()}`),
+  );
+  const client = new Http1Client();
+  const url = new URL(`http://127.0.0.1:${server.addr.port}/`);
+  const signal = AbortSignal.timeout(20_000); // a request that is not whole is waited for for ever
+  const ask = async (n: number) => {
+    const text = `${n}`.repeat(1 + n * n % 20_000);
+    // Some values are no ASCII: such a head goes another way.
+    const headers = { "x-n": n % 7 === 0 ? `${n} ü` : `${n}` };
+    const body = encoder.encode(text);
+    const answer = await client.send({ url, method: "POST", headers, body, signal });
+    assert.equal(decoder.decode(await readAll(answer.body)), `${headers["x-n"]} ${text}`);
+  };
+  try {
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(Array.from({ length: 60 }, (_, n) => ask(60 * round + n)));
+    }
+  } finally {
+    client.close();
+    await server.shutdown();
+  }
+});
