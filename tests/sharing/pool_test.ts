@@ -285,7 +285,9 @@ async function simulate(seed: number): Promise<void> {
   for (const write of postings) await shared.post(write);
   await settled();
   for (const { sharing } of replicas) await sharing.close();
-  assert.deepEqual(await shared.stored(), { spent });
+  // A lease that has lapsed is at 0 when its last posting has come; whoever next changes the pool takes it out.
+  const left = Object.entries(await shared.stored() ?? {}).filter(([, amount]) => amount !== 0);
+  assert.deepEqual(Object.fromEntries(left), { spent });
   assert.ok(refusals.has("held"), "nobody was refused: nothing is shown");
   assert.ok(spent <= capacity + largest);
   assert.equal(clock.pending, 0);
