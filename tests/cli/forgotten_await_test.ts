@@ -1,7 +1,7 @@
 /** A plugin that forgets to await: its server tells, and goes on. */
 import assert from "node:assert/strict";
-import { SIMULATOR_CREDENTIALS, startSimulator } from "../../src/simulator/simulator.ts";
-import { command, inFolder, outcrop, Output } from "./outcrop.ts";
+import { startSimulator } from "../../src/simulator/simulator.ts";
+import { inFolder, outcrop, startServe } from "./outcrop.ts";
 
 const PLUGIN = `export default ({ define, z }) => define({
   name: "forgets",
@@ -33,13 +33,7 @@ plugins: [ { use: auth }, { use: ./forgets.ts } ]
     );
     const { out } = await outcrop(["keys", "create", "--name", "k", "--json"], folder);
     const { key } = JSON.parse(out);
-    const server = command(["serve"], folder, {
-      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
-    }).spawn();
-    const deadline = setTimeout(() => server.kill("SIGKILL"), 60_000);
-    const stdout = server.stdout.cancel();
-    const told = new Output(server.stderr);
+    const { server, told, ended } = startServe(folder);
     try {
       const [, url = ""] = await told.next(/Listening on (http:\/\/127\.0\.0\.1:\d+).*\n/);
       const ask = async (headers: Record<string, string>) => {
@@ -63,11 +57,8 @@ plugins: [ { use: auth }, { use: ./forgets.ts } ]
       await told.next(/Plugin forgets refused in onCall after it had ended/);
       assert.equal(await ask({}), 200);
     } finally {
-      clearTimeout(deadline);
       server.kill("SIGTERM");
-      await server.status;
-      await told.rest();
-      await stdout;
+      await ended();
       await simulator.close();
     }
   }));

@@ -1,8 +1,8 @@
 /** Which hosts a server that was started for a region calls: a proxy in front of them hears their names. */
 import assert from "node:assert/strict";
-import { SIMULATOR_CREDENTIALS } from "../../src/simulator/simulator.ts";
+
 import { settled } from "../wait.ts";
-import { command, inFolder, Output } from "./outcrop.ts";
+import { inFolder, startServe } from "./outcrop.ts";
 
 /** Hears which hosts are asked for, and leads to none of them. */
 function startProxy(): { url: string; asked: ReadonlySet<string>; close(): void } {
@@ -40,16 +40,11 @@ async function hostsCalled(env: Record<string, string>): Promise<string[]> {
   const proxy = startProxy();
   await inFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/config.yaml`, CONFIG);
-    const server = command(["serve"], folder, {
-      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
+    const { server, told, ended } = startServe(folder, {
       HTTPS_PROXY: proxy.url,
       DENO_NO_UPDATE_CHECK: "1", // the runtime asks for its own newest version, once a day
       ...env,
-    }).spawn();
-    const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
-    const stdout = server.stdout.cancel();
-    const told = new Output(server.stderr);
+    });
     try {
       const [, url = ""] = await told.next(/Listening on (http:\/\/127\.0\.0\.1:\d+).*\n/);
       for (const model of ["claude-opus-5-5", "bare"]) {
@@ -66,9 +61,7 @@ async function hostsCalled(env: Record<string, string>): Promise<string[]> {
       await settled(() => proxy.asked.size >= 3); // the list of models is asked for by nobody
     } finally {
       server.kill("SIGTERM");
-      await told.rest();
-      clearTimeout(deadline);
-      await stdout;
+      await ended();
       proxy.close();
     }
   });

@@ -2,6 +2,7 @@
  * `outcrop` as a process of its own, with a folder of its own.
  * @module
  */
+import { SIMULATOR_CREDENTIALS } from "../../src/simulator/simulator.ts";
 import { assertNoKey } from "../secret_watch.ts";
 
 /** The checkout, with a slash at its end. */
@@ -108,4 +109,37 @@ export class Output {
       this.#take(value);
     }
   }
+}
+
+/** `outcrop serve`, as long as a test needs it. */
+export interface Serving {
+  /** The process. */
+  readonly server: Deno.ChildProcess;
+  /** What it writes to stderr. */
+  readonly told: Output;
+  /** Waits for its end, which is for the test to bring about; gives what it wrote that was not looked at. */
+  ended(): Promise<string>;
+}
+
+/** Starts it with the simulator's credentials. It is killed where it has not ended within two minutes. */
+export function startServe(folder: string, env: Record<string, string> = {}): Serving {
+  const server = command(["serve"], folder, {
+    AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
+    ...env,
+  }).spawn();
+  const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
+  const stdout = server.stdout.cancel();
+  const told = new Output(server.stderr);
+  return {
+    server,
+    told,
+    async ended() {
+      const rest = await told.rest();
+      await server.status;
+      clearTimeout(deadline);
+      await stdout;
+      return rest;
+    },
+  };
 }

@@ -1,12 +1,8 @@
 /** Stopping: open answers finish, or are told that the server stops; usage is kept; a second signal ends at once. */
 import assert from "node:assert/strict";
-import {
-  type Simulator,
-  SIMULATOR_CREDENTIALS,
-  startSimulator,
-} from "../../src/simulator/simulator.ts";
+import { type Simulator, startSimulator } from "../../src/simulator/simulator.ts";
 import { parseSse } from "../harness.ts";
-import { command, inFolder, outcrop, Output } from "./outcrop.ts";
+import { inFolder, outcrop, Output, startServe } from "./outcrop.ts";
 
 interface Running {
   readonly folder: string;
@@ -35,13 +31,7 @@ plugins: [ { use: auth }, { use: usage } ]
     );
     const created = await outcrop(["keys", "create", "--name", "k", "--json"], folder);
     const { key } = JSON.parse(created.out);
-    const server = command(["serve"], folder, {
-      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
-    }).spawn();
-    const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
-    const stdout = server.stdout.cancel();
-    const told = new Output(server.stderr);
+    const { server, told, ended } = startServe(folder);
     try {
       const [, url = ""] = await told.next(/Listening on (http:\/\/127\.0\.0\.1:\d+).*\n/);
       const ask = (mark: string) =>
@@ -57,9 +47,7 @@ plugins: [ { use: auth }, { use: usage } ]
         });
       await test({ folder, simulator, url, told, server, ask });
     } finally {
-      clearTimeout(deadline);
-      await told.rest();
-      await stdout;
+      await ended();
       await simulator.close();
     }
   });
@@ -130,26 +118,18 @@ aws: { endpoint: "http://127.0.0.1:9" }
 store: { use: deno_kv, path: keys.db }
 `,
     );
-    const server = command(["serve"], folder, {
-      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
-    }).spawn();
-    const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
-    const stdout = server.stdout.cancel();
-    const told = new Output(server.stderr);
-    let ended = false;
-    void server.status.then(() => ended = true);
+    const { server, ended } = startServe(folder);
+    let hasEnded = false;
+    void server.status.then(() => hasEnded = true);
     const alive = () =>
       fetch(`http://127.0.0.1:${port}/health`).then(
         async (response) => (await response.json()).status === "ok",
         () => false, // nobody listens yet
       );
-    while (!ended && !await alive());
+    while (!hasEnded && !await alive());
     server.kill("SIGTERM");
     const { code } = await server.status;
-    clearTimeout(deadline);
-    const text = await told.rest();
-    await stdout;
+    const text = await ended();
     assert.equal(code, 0, text);
     assert.match(text, /Stopped\n$/);
   }));

@@ -1,8 +1,8 @@
 /** Several workers serve one port: a crashed one is replaced, all are drained at SIGTERM. */
 import assert from "node:assert/strict";
-import { SIMULATOR_CREDENTIALS, startSimulator } from "../../src/simulator/simulator.ts";
+import { startSimulator } from "../../src/simulator/simulator.ts";
 import { parseSse } from "../harness.ts";
-import { command, inFolder, outcrop, Output } from "./outcrop.ts";
+import { inFolder, outcrop, startServe } from "./outcrop.ts";
 
 /** Tells which worker answers, crashes it when asked to, as a forgotten callback does, and starts none while it is held. */
 const PLUGIN = `export default ({ define, z }) => define({
@@ -57,13 +57,7 @@ plugins: [ { use: auth }, { use: ./which.ts }, { use: usage } ]
     const { key } = JSON.parse(
       (await outcrop(["keys", "create", "--name", "k", "--json"], folder)).out,
     );
-    const server = command(["serve"], folder, {
-      AWS_ACCESS_KEY_ID: SIMULATOR_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: SIMULATOR_CREDENTIALS.secretAccessKey,
-    }).spawn();
-    const deadline = setTimeout(() => server.kill("SIGKILL"), 120_000);
-    const stdout = server.stdout.cancel();
-    const told = new Output(server.stderr);
+    const { server, told, ended } = startServe(folder);
     let stop = () => server.kill("SIGTERM");
     let answers = 0;
     try {
@@ -127,10 +121,8 @@ plugins: [ { use: auth }, { use: ./which.ts }, { use: usage } ]
     } finally {
       stop();
     }
-    await told.rest();
+    await ended();
     assert.equal((await server.status).code, 0);
-    clearTimeout(deadline);
-    await stdout;
     await simulator.close();
     const usage = await outcrop(["usage", "--json"], folder);
     const { requests } = JSON.parse(usage.out).totals;
